@@ -1,0 +1,222 @@
+/**
+ * One agent: all parts put together. Owns its state and no global one, so that
+ * several can live in one process (the demo does that).
+ *
+ * @module
+ */
+import { eventOf } from "./checks/check.ts";
+import type { Check, Outcome } from "./checks/check.ts";
+import { httpProbe } from "./checks/http_probe.ts";
+import { checksFor } from "./checks/sources.ts";
+import type { CheckDeps } from "./checks/sources.ts";
+import { trusting } from "./checks/trust.ts";
+import type { Config } from "./config/config.ts";
+import { createDiscovery } from "./discovery/discovery.ts";
+import { createHandler } from "./http/routes.ts";
+import { createIncoming } from "./http/incoming.ts";
+import type { ApiFetch } from "./kubernetes/access.ts";
+import { apiClient } from "./kubernetes/client.ts";
+import type { Log } from "./log.ts";
+import { createMetrics } from "./metrics/metrics.ts";
+import type { MetricsOptions, Readings } from "./metrics/metrics.ts";
+import type { Clock, Random } from "./platform.ts";
+import { createResults } from "./results.ts";
+import type { Change } from "./results.ts";
+import { runRounds } from "./runner.ts";
+
+/** What an agent touches outside. */
+export interface AgentDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The API server, by whatever origin the settings give it. */
+  readonly apiFetch: ApiFetch;
+  /** CA certificates of the cluster, PEM, read anew at each call. */
+  readonly clusterCa: () => Promise<readonly string[]>;
+  /** CA certificates of `KUBENURSE_EXTRA_CA`, likewise. */
+  readonly extraCa: () => Promise<readonly string[]>;
+  readonly process: Pick<Readings, "cpuSeconds" | "memory">;
+  readonly build: Omit<MetricsOptions, "buckets">;
+  /** Namespace of the agents' Pods. */
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly impossible?: CheckDeps["impossible"];
+}
+
+/** A running part of the program. */
+export interface Agent {
+  readonly handler: (request: Request) => Response | Promise<Response>;
+  /** `/ready` says no from now on. */
+  retire(): void;
+  /** Discovers and probes until `signal` aborts; resolves when all is quiet. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Results of the newest round, for whoever shows them. */
+  results(): ReturnType<ReturnType<typeof createResults>["all"]>;
+}
+
+/** Most checks at the same time. */
+const CONCURRENCY = 128;
+/** Series of a node that has left go after this, so that a last scrape sees them. */
+const FORGET_MS = 300_000;
+/** The first round waits so long for the first list of neighbours. */
+const FIRST_LIST_MS = 2_000;
+
+/** Puts an agent together; nothing happens before {@linkcode Agent.run}. */
+export function createAgent(config: Config, deps: AgentDeps): Agent {
+  const { clock, log } = deps;
+  const results = createResults();
+  const incoming = createIncoming(clock.now);
+  const discovery = createDiscovery({
+    ...deps,
+    api: apiClient(deps.apiFetch, config.apiServerDirect),
+    selector: config.neighbourFilter,
+    podName: config.podName,
+    nodeName: config.nodeName,
+    limit: config.neighbourLimit,
+    allowUnschedulable: config.allowUnschedulable,
+  });
+  const neighbours = () =>
+    config.checks.neighbourhood ? discovery.neighbours() : [];
+
+  const metrics = createMetrics({
+    incomingChecks: incoming.count,
+    neighbours: () => neighbours().length,
+    listAgeSeconds: discovery.ageSeconds,
+    ...deps.process,
+  }, { ...deps.build, buckets: config.histogramBuckets });
+
+  async function serviceCa() {
+    return [...await deps.clusterCa(), ...await deps.extraCa()];
+  }
+  const checkDeps: CheckDeps = {
+    clock,
+    fetch: deps.apiFetch,
+    trace: async (url, timeoutMs) =>
+      await httpProbe(
+        { url, ca: await deps.clusterCa() },
+        timeoutMs,
+        clock.now,
+      ),
+    probe: trusting(
+      (request, timeoutMs) => httpProbe(request, timeoutMs, clock.now),
+      serviceCa,
+      config.insecure,
+    ),
+    origin: deps.hostname,
+    impossible: deps.impossible,
+  };
+
+  let retired = false;
+  /** When each type of check was last made, monotonic milliseconds. */
+  const lastMade = new Map<string, number>();
+
+  function outcome(check: Check, outcome: Outcome) {
+    metrics.observe(check.type, outcome);
+    const change = results.record(check.type, outcome, clock.wall());
+    if (change) tell(log, change);
+  }
+
+  function round(checks: readonly Check[], seconds: number) {
+    metrics.round(seconds);
+    const types = new Set(checks.map(({ type }) => type));
+    results.keepOnly(types);
+    if (!results.isComplete()) {
+      log.info("the first round is done", {
+        checks: results.all().filter((r) =>
+          r.outcome.state !== "skipped"
+        ).length,
+        failing: results.all().filter((r) =>
+          r.outcome.state === "failed"
+        ).length,
+        seconds: Number(seconds.toFixed(3)),
+      });
+    }
+    results.completed();
+    for (const type of types) lastMade.set(type, clock.now());
+    for (const [type, at] of lastMade) {
+      if (clock.now() - at <= FORGET_MS) continue;
+      metrics.forget(type);
+      lastMade.delete(type);
+    }
+  }
+
+  function neighbourhoodState(): string {
+    if (!config.checks.neighbourhood) return "skipped";
+    const error = discovery.error();
+    if (error === undefined) return "ok";
+    const age = discovery.ageSeconds();
+    return age === undefined
+      ? `${error}; there is no list of neighbours yet`
+      : `${error}; the list in use is ${Math.round(age)} s old`;
+  }
+
+  return {
+    handler: createHandler({
+      metrics,
+      incoming,
+      view: () => ({
+        hostname: deps.hostname,
+        results: results.all(),
+        neighbours: neighbours(),
+        neighbourhoodState: neighbourhoodState(),
+        complete: results.isComplete(),
+      }),
+      notReady() {
+        if (retired) return "shutting down";
+        if (!results.isComplete()) return "the first round is still running";
+        if (discovery.isCordoned()) return "this node is cordoned";
+        return undefined;
+      },
+    }),
+    retire: () => void (retired = true),
+    results: results.all,
+    async run(signal) {
+      const discovering = config.checks.neighbourhood
+        ? discovery.run(signal)
+        : undefined;
+      if (discovering) {
+        const waited = new AbortController();
+        await Promise.race([
+          discovery.first,
+          clock.sleep(FIRST_LIST_MS, AbortSignal.any([signal, waited.signal])),
+        ]);
+        waited.abort();
+      }
+      await runRounds(
+        {
+          clock,
+          random: deps.random,
+          checks: () => checksFor(config, neighbours(), checkDeps),
+          isStillThere: discovery.isStillThere,
+          answered: discovery.answered,
+          outcome,
+          round,
+        },
+        { ...config, concurrency: CONCURRENCY },
+        signal,
+      );
+      await discovering;
+    },
+  };
+}
+
+/** A check is logged when it begins and when it ceases to fail. */
+function tell(log: Log, { kind, result, before }: Change) {
+  const { type, outcome } = result;
+  if (kind === "failing" && outcome.state === "failed") {
+    log.warn("check is failing", {
+      type,
+      event: eventOf(outcome),
+      phase: outcome.phase,
+      error: outcome.message,
+    });
+  } else if (kind === "recovered" && before) {
+    log.info("check has recovered", {
+      type,
+      failures: before.failures,
+      seconds: Math.round(
+        (result.at - (before.failingSince ?? result.at)) / 1e3,
+      ),
+    });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What a check is and what comes of it.
+ *
+ * @module
+ */
+import type { Neighbour } from "../discovery/neighbours.ts";
+
+/** How far a request got before it failed. */
+export type Phase =
+  | "dns"
+  | "connect"
+  | "tls"
+  | "request"
+  | "response"
+  | "status";
+
+/** A request that was answered with status 200. */
+export interface Ok {
+  readonly state: "ok";
+  /** From the start to the last byte. */
+  readonly seconds: number;
+  readonly code: number;
+}
+
+/** A request that was not. */
+export interface Failed {
+  readonly state: "failed";
+  /** From the start to the failure. */
+  readonly seconds: number;
+  readonly phase: Phase;
+  /** Status code, when there was an answer. */
+  readonly code?: number;
+  /** What was tried, on which address, and what happened. */
+  readonly message: string;
+}
+
+/** A check that was not made. */
+export interface Skipped {
+  readonly state: "skipped";
+  readonly reason: string;
+}
+
+/** What came of a check. */
+export type Outcome = Ok | Failed | Skipped;
+
+/** One thing to check in each round. */
+export interface Check {
+  /** Value of the label `type`, for example `"path_node-7"`: public, never renamed. */
+  readonly type: string;
+  /** Whom a check of a path is for. */
+  readonly neighbour?: Neighbour;
+  /**
+   * Never rejects: a failed request is an outcome.
+   *
+   * @param timeoutMs Deadline, in milliseconds, after which the outcome is a failure.
+   */
+  run(timeoutMs: number): Promise<Outcome>;
+}
+
+/**
+ * Upstream's name for a failure, the value of the label `event` of
+ * `kubenurse_errors_total`.
+ */
+export function eventOf(failure: Failed): string {
+  switch (failure.phase) {
+    case "dns":
+      return "dns_done";
+    case "connect":
+      return "connect_done";
+    case "tls":
+      return "tls_handshake_done";
+    case "request":
+      return "wrote_request";
+    case "status":
+      return `status_code_${failure.code}`;
+    case "response":
+      return "round_trip_error";
+  }
+}

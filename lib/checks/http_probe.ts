@@ -1,0 +1,164 @@
+/**
+ * One HTTP request by `node:http` or `node:https`, whose socket tells the phases
+ * of that very request.
+ *
+ * @module
+ */
+import http from "node:http";
+import https from "node:https";
+import tls from "node:tls";
+import type { Socket } from "node:net";
+import { wordsOf } from "../platform.ts";
+import type { Outcome, Phase } from "./check.ts";
+
+/** What to ask, and whom to trust. */
+export interface HttpRequest {
+  /** `http:` or `https:`. */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** CA certificates, PEM, in place of the well-known ones; none: the well-known ones. */
+  readonly ca?: readonly string[];
+  /** Accept any certificate. */
+  readonly insecure?: boolean;
+}
+
+/** An answer longer than this is not read to its end. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** What was being done when it failed, for the message. */
+const DOING: Record<Phase, string> = {
+  dns: "looking up the name",
+  connect: "connecting",
+  tls: "in the TLS handshake",
+  request: "sending the request",
+  response: "waiting for the answer",
+  status: "",
+};
+
+/**
+ * Makes one request on a fresh connection. Redirects are not followed.
+ *
+ * @param timeoutMs Deadline for all of it, milliseconds.
+ * @returns Status 200 is ok; never rejects.
+ */
+export function httpProbe(
+  request: HttpRequest,
+  timeoutMs: number,
+  now: () => number = () => performance.now(),
+): Promise<Outcome> {
+  const url = new URL(request.url);
+  const secure = url.protocol === "https:";
+  const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const start = now();
+  let phase: Phase = /[a-z]/i.test(name) && !name.includes(":")
+    ? "dns"
+    : "connect";
+  let address = "";
+
+  return new Promise((resolve) => {
+    function settle(outcome: Outcome) {
+      clearTimeout(timer);
+      resolve(outcome);
+    }
+    function failed(why: string, at: Phase = phase, code?: number) {
+      const where = address && address !== name ? ` (${address})` : "";
+      settle({
+        state: "failed",
+        seconds: (now() - start) / 1e3,
+        phase: at,
+        message: `GET ${request.url}${where}: ${why}`,
+        ...(code === undefined ? {} : { code }),
+      });
+    }
+    const timer = setTimeout(() => {
+      failed(`no answer within ${timeoutMs / 1e3} s, ${DOING[phase]}`);
+      client?.destroy();
+    }, timeoutMs);
+
+    function watch(socket: Socket) {
+      socket.on("lookup", (error, found) => {
+        if (error) return;
+        address = found;
+        phase = "connect";
+      });
+      socket.on("connect", () => phase = secure ? "tls" : "request");
+      socket.on("secureConnect", () => phase = "request");
+    }
+
+    let client: http.ClientRequest | undefined;
+    try {
+      client = (secure ? https : http).request(url, options(request, secure));
+    } catch (error) {
+      return failed(wordsOf(error)); // an unusable header or URL
+    }
+    client.on("socket", watch);
+    client.on("finish", () => phase = "response");
+    client.on("error", (error) => failed(`${why(error)}, ${DOING[phase]}`));
+    client.on("response", (response) => {
+      let bytes = 0;
+      function done() {
+        const code = response.statusCode ?? 0;
+        if (code !== 200) {
+          return failed(statusWords(response), "status", code);
+        }
+        settle({ state: "ok", seconds: (now() - start) / 1e3, code });
+      }
+      response.on("data", (chunk: Uint8Array) => {
+        bytes += chunk.length;
+        if (bytes <= MAX_BODY_BYTES) return;
+        done();
+        client?.destroy();
+      });
+      response.on("end", done);
+      response.on(
+        "error",
+        (error) => failed(`the answer broke off: ${why(error)}`),
+      );
+      response.on("aborted", () => failed("the answer broke off"));
+    });
+    client.end();
+  });
+}
+
+function options(request: HttpRequest, secure: boolean): https.RequestOptions {
+  const headers = { "user-agent": "kubenurse", ...request.headers };
+  const shared = { headers: { ...headers, connection: "close" } };
+  if (!secure) return { ...shared, agent: false };
+  const trust = {
+    ...(request.ca?.length ? { ca: [...request.ca] } : {}),
+    rejectUnauthorized: !request.insecure,
+  };
+  // No agent: that of node:https would load the well-known certificates into
+  // the heap, which needs a permission and several MB.
+  return {
+    ...shared,
+    ...trust,
+    createConnection: (wanted) =>
+      tls.connect({ ...wanted as tls.ConnectionOptions, ...trust }),
+  };
+}
+
+function statusWords(response: http.IncomingMessage): string {
+  const { statusCode, statusMessage, headers } = response;
+  const status = `answered ${statusCode} ${statusMessage ?? ""}`.trimEnd();
+  return headers.location
+    ? `${status}, a redirect to ${headers.location.slice(0, 200)}, not followed`
+    : `${status}, expected 200`;
+}
+
+const WORDS: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset by the other side",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "no route to the network",
+  ETIMEDOUT: "connection timed out",
+  EPIPE: "the other side closed the connection",
+  ENOTFOUND: "the name does not exist",
+  EAI_AGAIN: "the DNS server did not answer",
+  CERT_HAS_EXPIRED: "the certificate has expired",
+};
+
+function why(error: Error): string {
+  const code = (error as { code?: string }).code ?? "";
+  return WORDS[code] ?? wordsOf(error);
+}

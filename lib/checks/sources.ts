@@ -1,0 +1,98 @@
+/**
+ * The checks of a round: a list of sources, one line for each kind.
+ *
+ * @module
+ */
+import type { Config } from "../config/config.ts";
+import type { Neighbour } from "../discovery/neighbours.ts";
+import { apiServerProbe } from "./api_server.ts";
+import type { ApiServerDeps } from "./api_server.ts";
+import type { Check, Outcome } from "./check.ts";
+import type { HttpRequest } from "./http_probe.ts";
+
+/** What the checks touch outside. */
+export interface CheckDeps extends ApiServerDeps {
+  /** An HTTP request with the trust that this agent's settings give. */
+  readonly probe: (
+    request: Pick<HttpRequest, "url" | "headers">,
+    timeoutMs: number,
+  ) => Promise<Outcome>;
+  /** What this agent calls itself to neighbours. */
+  readonly origin: string;
+  /** Why checks cannot work from where this agent runs, by type; `path` is for all paths. */
+  readonly impossible?: Readonly<Partial<Record<string, string>>>;
+}
+
+/** Tells a neighbour who probes it; upstream's name. */
+export const ORIGIN_HEADER = "KUBENURSE-NEIGHBOUR-ORIGIN";
+
+/** The type of the check of the path to a node. */
+export function pathType(node: string): string {
+  return `path_${node}`;
+}
+
+/** All checks to make now, in the order in which `/alive` shows them. */
+export function checksFor(
+  config: Config,
+  neighbours: readonly Neighbour[],
+  deps: CheckDeps,
+): Check[] {
+  const { checks } = config;
+  return [
+    apiServer(
+      "api_server_direct",
+      config.apiServerDirect,
+      checks.apiServerDirect,
+      deps,
+    ),
+    apiServer("api_server_dns", config.apiServerDns, checks.apiServerDns, deps),
+    me("me_ingress", config.ingressUrl, checks.meIngress, deps),
+    me("me_service", config.serviceUrl, checks.meService, deps),
+    ...(deps.impossible?.path
+      ? []
+      : neighbours.map((neighbour) => path(neighbour, deps))),
+  ];
+}
+
+function apiServer(
+  type: string,
+  server: string,
+  wanted: boolean,
+  deps: CheckDeps,
+): Check {
+  if (!wanted) return skipped(type, "switched off");
+  const reason = deps.impossible?.[type];
+  if (reason) return skipped(type, reason);
+  return {
+    type,
+    run: (timeoutMs) => apiServerProbe(server, deps, timeoutMs),
+  };
+}
+
+function me(
+  type: string,
+  base: string | undefined,
+  wanted: boolean,
+  deps: CheckDeps,
+): Check {
+  if (!wanted) return skipped(type, "switched off");
+  if (base === undefined) return skipped(type, "no URL is set");
+  const url = `${base}/alwayshappy`;
+  return { type, run: (timeoutMs) => deps.probe({ url }, timeoutMs) };
+}
+
+function path(neighbour: Neighbour, deps: CheckDeps): Check {
+  const request = {
+    url: `${neighbour.url}/alwayshappy`,
+    headers: { [ORIGIN_HEADER]: deps.origin },
+  };
+  return {
+    type: pathType(neighbour.nodeName),
+    neighbour,
+    run: (timeoutMs) => deps.probe(request, timeoutMs),
+  };
+}
+
+function skipped(type: string, reason: string): Check {
+  return { type, run: () => Promise.resolve({ state: "skipped", reason }) };
+}

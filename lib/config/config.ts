@@ -1,0 +1,198 @@
+/**
+ * What the program was told to do, read once from the environment.
+ *
+ * @module
+ */
+import { SETTINGS } from "./settings.ts";
+import type { SettingName } from "./settings.ts";
+import {
+  boolean,
+  buckets,
+  ConfigError,
+  durationMs,
+  host,
+  httpUrl,
+  integer,
+  labelSelector,
+  listenAddress,
+  oneOf,
+} from "./values.ts";
+
+/** Settings after reading; durations in milliseconds. */
+export interface Config {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Node of this agent; `undefined`: to be read from its own Pod. */
+  readonly nodeName: string | undefined;
+  readonly podName: string | undefined;
+  /** `undefined`: the ServiceAccount's. */
+  readonly namespace: string | undefined;
+  /** Base URLs of the API server, without a path. */
+  readonly apiServerDirect: string;
+  readonly apiServerDns: string;
+  readonly ingressUrl: string | undefined;
+  readonly serviceUrl: string | undefined;
+  readonly neighbourFilter: string;
+  /** 0 means all. */
+  readonly neighbourLimit: number;
+  readonly allowUnschedulable: boolean;
+  readonly checks: {
+    readonly apiServerDirect: boolean;
+    readonly apiServerDns: boolean;
+    readonly meIngress: boolean;
+    readonly meService: boolean;
+    readonly neighbourhood: boolean;
+  };
+  readonly intervalMs: number;
+  /** Deadline of one check. */
+  readonly timeoutMs: number;
+  readonly shutdownMs: number;
+  readonly insecure: boolean;
+  /** Path of a PEM file. */
+  readonly extraCaFile: string | undefined;
+  /** Seconds, rising. */
+  readonly histogramBuckets: readonly number[];
+  readonly logFormat: "text" | "json";
+}
+
+/** Deadline of a check, in milliseconds, as in upstream. */
+const TIMEOUT_MS = 5_000;
+
+/**
+ * Reads the settings.
+ *
+ * @param env Environment variables; an empty one counts as not set.
+ * @param readFile Reads a text file that a setting names; throws when it cannot.
+ * @throws {AggregateError} With a {@linkcode ConfigError} for each wrong variable.
+ */
+export function parseConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: (path: string) => string,
+): Config {
+  const errors: unknown[] = [];
+
+  function text(name: SettingName): string {
+    return env[name]?.trim() || SETTINGS.find((s) => s.name === name)!.default;
+  }
+  /** Collects the error instead of throwing it, so that all are shown at once. */
+  function read<T>(
+    name: SettingName,
+    parse: (name: string, text: string) => T,
+  ): T {
+    try {
+      return parse(name, text(name));
+    } catch (error) {
+      errors.push(error);
+      return undefined as T; // never seen: parseConfig throws below
+    }
+  }
+  function optional<T>(
+    name: SettingName,
+    parse: (name: string, text: string) => T,
+  ): T | undefined {
+    return text(name) === "" ? undefined : read(name, parse);
+  }
+
+  const apiPort = read(
+    "KUBERNETES_SERVICE_PORT",
+    (n, t) => integer(n, t, 1, 65535),
+  );
+  const config: Config = {
+    listen: read("KUBENURSE_LISTEN_ADDRESS", listenAddress),
+    nodeName: optional("NODE_NAME", dnsName),
+    podName: optional("POD_NAME", dnsName) ?? (env.HOSTNAME || undefined),
+    namespace: optional("KUBENURSE_NAMESPACE", dnsName),
+    apiServerDirect: `https://${
+      read("KUBERNETES_SERVICE_HOST", apiServerHost)
+    }:${apiPort}`,
+    apiServerDns: `https://${read("KUBERNETES_SERVICE_DNS", host)}:${apiPort}`,
+    ingressUrl: optional("KUBENURSE_INGRESS_URL", httpUrl),
+    serviceUrl: optional("KUBENURSE_SERVICE_URL", httpUrl),
+    neighbourFilter: read("KUBENURSE_NEIGHBOUR_FILTER", labelSelector),
+    neighbourLimit: read(
+      "KUBENURSE_NEIGHBOUR_LIMIT",
+      (n, t) => integer(n, t, 0, 1_000_000),
+    ),
+    allowUnschedulable: read("KUBENURSE_ALLOW_UNSCHEDULABLE", boolean),
+    checks: {
+      apiServerDirect: read("KUBENURSE_CHECK_API_SERVER_DIRECT", boolean),
+      apiServerDns: read("KUBENURSE_CHECK_API_SERVER_DNS", boolean),
+      meIngress: read("KUBENURSE_CHECK_ME_INGRESS", boolean),
+      meService: read("KUBENURSE_CHECK_ME_SERVICE", boolean),
+      neighbourhood: read("KUBENURSE_CHECK_NEIGHBOURHOOD", boolean),
+    },
+    intervalMs: read("KUBENURSE_CHECK_INTERVAL", interval),
+    timeoutMs: TIMEOUT_MS,
+    shutdownMs: read("KUBENURSE_SHUTDOWN_DURATION", durationMs),
+    insecure: read("KUBENURSE_INSECURE", boolean),
+    extraCaFile: optional(
+      "KUBENURSE_EXTRA_CA",
+      (n, t) => caFile(n, t, readFile),
+    ),
+    histogramBuckets: read("KUBENURSE_HISTOGRAM_BUCKETS", buckets),
+    logFormat: read(
+      "KUBENURSE_LOG_FORMAT",
+      (n, t) => oneOf(n, t, ["text", "json"]),
+    ),
+  };
+  if (errors.length > 0) throw new AggregateError(errors, "wrong settings");
+  return Object.freeze(config);
+}
+
+/**
+ * Names of variables that look like ours and are not: typing errors, or settings
+ * of another version. What Kubernetes itself sets for a Service called
+ * "kubenurse" (`KUBENURSE_PORT`, `KUBENURSE_SERVICE_HOST`, ...) is left out.
+ */
+export function unknownSettings(
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const known = new Set<string>(SETTINGS.map(({ name }) => name));
+  const serviceLink = /^KUBENURSE_(SERVICE_(HOST|PORT(_.+)?)|PORT(_.+)?)$/;
+  return Object.keys(env)
+    .filter((name) => name.startsWith("KUBENURSE_"))
+    .filter((name) => !known.has(name) && !serviceLink.test(name))
+    .sort();
+}
+
+function interval(variable: string, text: string): number {
+  const ms = durationMs(variable, text);
+  if (ms >= 100) return ms;
+  throw new ConfigError(variable, text, "a duration of 100ms or more");
+}
+
+function apiServerHost(variable: string, text: string): string {
+  if (text !== "") return host(variable, text);
+  throw new ConfigError(
+    variable,
+    text,
+    'the address of the API server; every Pod has it, outside a cluster use "deno task dev"',
+  );
+}
+
+function dnsName(variable: string, text: string): string {
+  if (/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) return text;
+  throw new ConfigError(
+    variable,
+    text,
+    "the name of a Kubernetes object (lower case letters, digits, - and .)",
+  );
+}
+
+function caFile(
+  variable: string,
+  path: string,
+  readFile: (path: string) => string,
+): string {
+  const wanted = "a readable PEM file with at least one certificate";
+  let pem: string;
+  try {
+    pem = readFile(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(variable, path, `${wanted} (${why})`);
+  }
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new ConfigError(variable, path, wanted);
+  }
+  return path;
+}

@@ -1,0 +1,130 @@
+/**
+ * Keeps the names of the cordoned nodes by a watch that is silent for all others
+ * and carries only their metadata.
+ *
+ * @module
+ */
+import { backoffMs } from "../backoff.ts";
+import type { ApiClient } from "../kubernetes/client.ts";
+import { ApiError } from "../kubernetes/client.ts";
+import type { Log } from "../log.ts";
+import { wordsOf } from "../platform.ts";
+import type { Clock, Random } from "../platform.ts";
+
+/** The names and their keeper. */
+export interface Cordoned {
+  /** Names of the nodes that are cordoned, as far as known. */
+  nodes(): ReadonlySet<string>;
+  /** Keeps them until `signal` aborts; never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** What the keeper needs. */
+export interface CordonedDeps {
+  readonly api: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+interface NodeMetadata {
+  readonly metadata: {
+    readonly name: string;
+    readonly resourceVersion?: string;
+  };
+}
+
+const NODES = "/api/v1/nodes?fieldSelector=spec.unschedulable%3Dtrue";
+const AS_LIST =
+  "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+const AS_OBJECT =
+  "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+const LIST_TIMEOUT_MS = 10_000;
+/** The server ends a watch after this; jitter is added. */
+const WATCH_S = 240;
+/** A stream that is open for so long after that is a dead connection. */
+const GRACE_MS = 15_000;
+const BACKOFF_CAP_MS = 10_000;
+/** Without the permission: how often to see whether it was given. */
+const FORBIDDEN_MS = 60_000;
+
+/** Makes the keeper; nothing happens before {@linkcode Cordoned.run}. */
+export function cordonedNodes(deps: CordonedDeps): Cordoned {
+  const { api, clock, random, log } = deps;
+  let names: ReadonlySet<string> = new Set();
+  let failures = 0;
+  let told = "";
+
+  async function list(signal: AbortSignal): Promise<string> {
+    const limit = AbortSignal.any([
+      signal,
+      AbortSignal.timeout(LIST_TIMEOUT_MS),
+    ]);
+    const found = await api.list<NodeMetadata>(
+      `${NODES}&resourceVersion=0`,
+      limit,
+      AS_LIST,
+    );
+    names = new Set(found.items.map(({ metadata }) => metadata.name));
+    failures = 0;
+    if (told !== "") log.info("the list of cordoned nodes is back");
+    told = "";
+    return found.resourceVersion;
+  }
+
+  async function watch(resourceVersion: string, signal: AbortSignal) {
+    const seconds = Math.round(WATCH_S * (1 + random() / 4));
+    const path = `${NODES}&watch=true&allowWatchBookmarks=true` +
+      `&timeoutSeconds=${seconds}&resourceVersion=${resourceVersion}`;
+    const limit = AbortSignal.any([
+      signal,
+      AbortSignal.timeout(seconds * 1e3 + GRACE_MS),
+    ]);
+    for await (
+      const { type, object } of api.watch<NodeMetadata>(path, limit, AS_OBJECT)
+    ) {
+      const { name } = object.metadata;
+      if (type === "ADDED" || type === "MODIFIED") {
+        names = new Set([...names, name]);
+      } else if (type === "DELETED") { // uncordoned, or gone
+        names = new Set([...names].filter((other) => other !== name));
+      }
+    }
+  }
+
+  function failed(error: unknown): number {
+    failures++;
+    const status = error instanceof ApiError ? error.status : 0;
+    // too old a version, or a stream that broke: a new list mends it
+    if (status === 410 && failures === 1) return 0;
+    const forbidden = status === 403;
+    const words = forbidden
+      ? "may not list nodes, so cordoned ones count as neighbours: the ClusterRole needs list and watch on nodes"
+      : "cannot keep the list of cordoned nodes";
+    if (told !== words && (forbidden || failures > 1)) {
+      log.warn(words, { error: wordsOf(error) });
+      told = words;
+    }
+    const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+    return forbidden
+      ? FORBIDDEN_MS
+      : backoffMs(failures, BACKOFF_CAP_MS, random, asked);
+  }
+
+  return {
+    nodes: () => names,
+    async run(signal) {
+      while (!signal.aborted) {
+        let wait = 0;
+        try {
+          await watch(await list(signal), signal);
+          // a server that ends each stream at once must not be asked at once
+          wait = 500 + random() * 1_000;
+        } catch (error) {
+          wait = failed(error);
+        }
+        await clock.sleep(wait, signal);
+      }
+    },
+  };
+}

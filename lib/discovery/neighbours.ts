@@ -1,0 +1,171 @@
+/**
+ * From the Pods and Nodes of the API server to the neighbours of this agent.
+ *
+ * @module
+ */
+import { followers } from "./ring.ts";
+
+/** Of a Pod, only what is used; as in `v1.Pod`. */
+export interface Pod {
+  readonly metadata?: {
+    readonly name?: string;
+    readonly uid?: string;
+    readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec?: {
+    readonly nodeName?: string;
+    readonly containers?: readonly {
+      readonly ports?: readonly {
+        readonly name?: string;
+        readonly containerPort?: number;
+      }[];
+    }[];
+  };
+  readonly status?: {
+    readonly phase?: string;
+    readonly podIP?: string;
+    readonly podIPs?: readonly { readonly ip?: string }[];
+    readonly hostIP?: string;
+    readonly startTime?: string;
+    readonly conditions?: readonly {
+      readonly type?: string;
+      readonly status?: string;
+    }[];
+  };
+}
+
+/** What is remembered of an agent's Pod: a few short strings. */
+export interface Agent {
+  readonly podName: string;
+  /** Tells a Pod from its successor of the same name. */
+  readonly uid: string;
+  readonly nodeName: string;
+  /** All Pod IPs, the primary one first; empty before it has one. */
+  readonly ips: readonly string[];
+  readonly hostIp: string;
+  readonly port: number;
+  readonly phase: string;
+  readonly terminating: boolean;
+  readonly ready: boolean;
+  /** Milliseconds since 1970; 0 when not known. */
+  readonly created: number;
+}
+
+/** An agent that this one probes. */
+export interface Neighbour extends Agent {
+  /** Base URL of its endpoints. */
+  readonly url: string;
+  readonly ip: string;
+}
+
+/** What is to be known for choosing neighbours. */
+export interface Neighbourhood {
+  readonly agents: readonly Agent[];
+  /** Names of cordoned nodes. */
+  readonly cordoned: ReadonlySet<string>;
+}
+
+/** Which of them to choose. */
+export interface Choice {
+  /** Name of this agent's Pod and node; `undefined` when not known. */
+  readonly podName: string | undefined;
+  readonly nodeName: string | undefined;
+  /** Most neighbours; 0: all. */
+  readonly limit: number;
+  readonly allowUnschedulable: boolean;
+  /** Milliseconds since 1970. */
+  readonly wall: number;
+}
+
+/** Port of an agent whose Pod names none. */
+const DEFAULT_PORT = 8080;
+
+/** A Pod that is not ready is taken for one that is starting for so long. */
+const STARTING_MS = 60_000;
+
+/** Keeps of a Pod what the agent needs; whatever is missing becomes empty. */
+export function toAgent(pod: Pod): Agent {
+  const ips = [
+    pod.status?.podIP,
+    ...(pod.status?.podIPs ?? []).map(({ ip }) => ip),
+  ].filter((ip) => ip !== undefined && ip !== "");
+  const ports = (pod.spec?.containers ?? []).flatMap((c) => c.ports ?? []);
+  return {
+    podName: pod.metadata?.name ?? "",
+    uid: pod.metadata?.uid ?? "",
+    nodeName: pod.spec?.nodeName ?? "",
+    ips: [...new Set(ips as string[])],
+    hostIp: pod.status?.hostIP ?? "",
+    port: ports.find(({ name }) => name === "http")?.containerPort ??
+      DEFAULT_PORT,
+    phase: pod.status?.phase ?? "Unknown",
+    terminating: pod.metadata?.deletionTimestamp !== undefined,
+    ready: (pod.status?.conditions ?? []).some(({ type, status }) =>
+      type === "Ready" && status === "True"
+    ),
+    created: Date.parse(
+      pod.status?.startTime ?? pod.metadata?.creationTimestamp ?? "",
+    ) ||
+      0,
+  };
+}
+
+/** This agent's own Pod, by its name. */
+export function ownPod(
+  agents: readonly Agent[],
+  podName: string | undefined,
+): Agent | undefined {
+  return agents.find((agent) => agent.podName === podName);
+}
+
+/**
+ * The neighbours to probe, in the order of the ring.
+ *
+ * A Pod on a node whose kubelet is gone is not ready and is a neighbour still:
+ * that node is the one to be told about. Only a young Pod that is not ready is
+ * left out, as one that has not started yet.
+ */
+export function chooseNeighbours(
+  { agents, cordoned }: Neighbourhood,
+  choice: Choice,
+): Neighbour[] {
+  const own = ownPod(agents, choice.podName);
+  const self = choice.nodeName ?? own?.nodeName;
+
+  function usable(agent: Agent): boolean {
+    return agent.podName !== choice.podName && agent.nodeName !== self &&
+      agent.nodeName !== "" && agent.ips.length > 0 &&
+      agent.phase === "Running" && !agent.terminating &&
+      (agent.ready || choice.wall - agent.created > STARTING_MS) &&
+      (choice.allowUnschedulable || !cordoned.has(agent.nodeName));
+  }
+
+  const byNode = new Map<string, Agent>();
+  for (const agent of agents.filter(usable)) {
+    const other = byNode.get(agent.nodeName);
+    if (!other || isBetter(agent, other)) byNode.set(agent.nodeName, agent);
+  }
+  const ring = followers(
+    self ?? choice.podName ?? "",
+    [...byNode.keys()],
+    choice.limit,
+  );
+  return ring.map((node) => toNeighbour(byNode.get(node)!, own));
+}
+
+/** Of two Pods on one node (a rolling update with a surge): the ready, then the newer one. */
+function isBetter(a: Agent, b: Agent): boolean {
+  if (a.ready !== b.ready) return a.ready;
+  if (a.created !== b.created) return a.created > b.created;
+  return a.podName < b.podName;
+}
+
+/** With two address families, the one that this agent's Pod has as its first. */
+function toNeighbour(agent: Agent, own: Agent | undefined): Neighbour {
+  const wanted = own?.ips[0]?.includes(":");
+  const ip = agent.ips.find((ip) => ip.includes(":") === wanted) ??
+    agent.ips[0]!;
+  const host = ip.includes(":") ? `[${ip}]` : ip;
+  return { ...agent, ip, url: `http://${host}:${agent.port}` };
+}

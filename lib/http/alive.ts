@@ -1,0 +1,95 @@
+/**
+ * The JSON of `/alive`: keys, order and spelling are upstream's.
+ *
+ * @module
+ */
+import type { Neighbour } from "../discovery/neighbours.ts";
+import type { Result } from "../results.ts";
+
+/** What `/alive` shows. */
+export interface AliveView {
+  readonly hostname: string;
+  readonly results: readonly Result[];
+  readonly neighbours: readonly Neighbour[];
+  /** `"ok"`, `"skipped"` or the error in words. */
+  readonly neighbourhoodState: string;
+  /** Whether a round has ended. */
+  readonly complete: boolean;
+}
+
+/** The four checks that are always shown. */
+const FIXED = [
+  "api_server_direct",
+  "api_server_dns",
+  "me_ingress",
+  "me_service",
+];
+
+const PENDING = "not checked yet, the first round is still running";
+
+/** The object that `/alive` shows, and whether all in it is well. */
+export function alive(
+  view: AliveView,
+  headers: Headers,
+): { body: Record<string, unknown>; healthy: boolean } {
+  const words = new Map(view.results.map((r) => [r.type, resultWords(r)]));
+  const fixed = FIXED.map((type) => [type, words.get(type) ?? PENDING]);
+  const extra = [...words].filter(([type]) => !FIXED.includes(type));
+  const states = [...fixed, ...extra].map(([, state]) => state);
+  const skipped = view.results.flatMap(({ type, outcome }) =>
+    outcome.state === "skipped" ? [[type, outcome.reason]] : []
+  );
+  return {
+    healthy: view.complete &&
+      [...states, view.neighbourhoodState].every((state) =>
+        state === "ok" || state === "skipped"
+      ),
+    body: {
+      ...Object.fromEntries(fixed),
+      hostname: view.hostname,
+      neighbourhood_state: view.neighbourhoodState,
+      neighbourhood: view.neighbours.map((neighbour) => ({
+        PodName: neighbour.podName,
+        PodIP: neighbour.ip,
+        HostIP: neighbour.hostIp,
+        NodeName: neighbour.nodeName,
+        Phase: neighbour.phase,
+      })),
+      headers: shownHeaders(headers),
+      ...Object.fromEntries(extra),
+      ...(skipped.length > 0
+        ? { skipped_because: Object.fromEntries(skipped) }
+        : {}),
+    },
+  };
+}
+
+/** `"ok"`, `"skipped"`, or what failed and since when. */
+export function resultWords(
+  { outcome, failingSince, failures }: Result,
+): string {
+  if (outcome.state !== "failed") return outcome.state;
+  const since = new Date(failingSince ?? 0).toISOString();
+  return `${outcome.message} (phase ${outcome.phase}, failing since ${since}, ${failures} in a row)`;
+}
+
+const SECRET =
+  /authorization|cookie|token|secret|password|api-?key|credential|session|jwt|assertion|signature/i;
+
+/** The request's headers as Go shows them: canonical names, each an array. */
+function shownHeaders(headers: Headers): Record<string, string[]> {
+  const shown: Record<string, string[]> = {};
+  for (const [name, value] of headers) {
+    if (name === "host") continue; // Go keeps it apart
+    shown[canonical(name)] = [SECRET.test(name) ? "REDACTED" : value];
+  }
+  return shown;
+}
+
+/** `accept-encoding` becomes `Accept-Encoding`, as in Go's `textproto`. */
+function canonical(name: string): string {
+  return name.toLowerCase().replace(
+    /(^|-)([a-z])/g,
+    (_, dash: string, letter: string) => dash + letter.toUpperCase(),
+  );
+}

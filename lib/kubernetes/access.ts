@@ -1,0 +1,90 @@
+/**
+ * Requests to the API server with the ServiceAccount's token and CA, by `fetch`.
+ *
+ * @module
+ */
+
+/** Where the kubelet mounts what a Pod needs to talk to the API server. */
+export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** Credentials for the API server; read anew for each request, since they rotate. */
+export interface Credentials {
+  /** Headers that authenticate, such as `authorization`. */
+  headers(): Promise<Record<string, string>>;
+  /** CA certificates that vouch for the API server, PEM; empty: the well-known ones. */
+  ca(): Promise<readonly string[]>;
+  /** Client certificate and key, PEM, where the kubeconfig has one. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+}
+
+/** One GET request to the API server; rejects as `fetch` does. */
+export type ApiFetch = (
+  url: string,
+  init: { signal: AbortSignal; headers?: Record<string, string> },
+) => Promise<Response>;
+
+/** Credentials from the files of a mounted ServiceAccount. */
+export function serviceAccount(
+  readFile: (path: string) => Promise<string>,
+  directory: string = SERVICE_ACCOUNT,
+): Credentials {
+  return {
+    async headers() {
+      const token = (await readFile(`${directory}/token`)).trim();
+      return { authorization: `Bearer ${token}` };
+    },
+    async ca() {
+      return [await readFile(`${directory}/ca.crt`)];
+    },
+  };
+}
+
+/**
+ * Makes the function through which everything goes that carries the token.
+ *
+ * Each request has a connection of its own: a check must not profit from an
+ * earlier one, and discovery must not hang on a connection that has died.
+ *
+ * @param origins The only origins that are ever given the token.
+ */
+export function apiFetch(
+  credentials: Credentials,
+  origins: readonly string[],
+): ApiFetch {
+  const allowed = new Set(origins.map((origin) => new URL(origin).origin));
+  const clients = clientsByCa(credentials);
+  return async (url, { signal, headers }) => {
+    if (!allowed.has(new URL(url).origin)) {
+      throw new Error(
+        `${url} is not the API server: it does not get the token`,
+      );
+    }
+    const secrets = await credentials.headers();
+    const client = clients(await credentials.ca());
+    return await fetch(url, {
+      client,
+      signal,
+      headers: { "user-agent": "kubenurse", ...headers, ...secrets },
+      redirect: "manual", // a redirect must not carry the token elsewhere
+    });
+  };
+}
+
+/** Keeps one client until the CA changes; the one before lives on for its last requests. */
+function clientsByCa({ clientCertificate }: Credentials) {
+  let current: { ca: string; client: Deno.HttpClient } | undefined;
+  let former: Deno.HttpClient | undefined;
+  return (certificates: readonly string[]): Deno.HttpClient => {
+    const ca = certificates.join("\n");
+    if (current?.ca === ca) return current.client;
+    const client = Deno.createHttpClient({
+      caCerts: [...certificates],
+      poolMaxIdlePerHost: 0,
+      ...clientCertificate,
+    });
+    former?.close();
+    former = current?.client;
+    current = { ca, client };
+    return client;
+  };
+}

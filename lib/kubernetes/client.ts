@@ -1,0 +1,190 @@
+/**
+ * Lists and watches at the API server, and errors that say what it answered.
+ *
+ * @module
+ */
+import { wordsOf } from "../platform.ts";
+import type { ApiFetch } from "./access.ts";
+
+/** A request to the API server that failed, or an answer that cannot be used. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  /**
+   * @param status HTTP status, or 0 when there was no usable answer.
+   * @param retryAfterMs What the server asked for, milliseconds.
+   */
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly retryAfterMs?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** A list as the API server answers it. */
+export interface List<T> {
+  readonly items: readonly T[];
+  readonly resourceVersion: string;
+}
+
+/** An event of a watch. */
+export interface WatchEvent<T> {
+  readonly type: string;
+  readonly object: T;
+}
+
+/** What of the API discovery uses. */
+export interface ApiClient {
+  /**
+   * @param path With its query, for example `/api/v1/nodes?limit=1`.
+   * @param accept Media type to ask for.
+   * @throws {ApiError}
+   */
+  list<T>(path: string, signal: AbortSignal, accept?: string): Promise<List<T>>;
+  /**
+   * Events until the server ends the stream.
+   * @throws {ApiError} Also for an `ERROR` event, with its status (410: too old).
+   */
+  watch<T>(
+    path: string,
+    signal: AbortSignal,
+    accept?: string,
+  ): AsyncGenerator<WatchEvent<T>>;
+}
+
+/** More than any list of Pods of one namespace: 20,000 at 5 KB each. */
+const MAX_LIST_BYTES = 100 * 1024 * 1024;
+/** More than any single object: etcd's limit is 1.5 MB. */
+const MAX_LINE_CHARS = 8 * 1024 * 1024;
+
+/** Makes a client for the API server at `server`, an origin without a path. */
+export function apiClient(fetch: ApiFetch, server: string): ApiClient {
+  async function request(path: string, signal: AbortSignal, accept: string) {
+    const what = `GET ${server}${path.split("?")[0]}`;
+    let response: Response;
+    try {
+      response = await fetch(`${server}${path}`, {
+        signal,
+        headers: { accept },
+      });
+    } catch (error) {
+      throw new ApiError(`${what}: ${fetchWords(error)}`, 0);
+    }
+    if (response.status !== 200) throw await statusError(what, response);
+    return { what, response };
+  }
+
+  return {
+    async list<T>(path: string, signal: AbortSignal, accept = JSON_TYPE) {
+      const { what, response } = await request(path, signal, accept);
+      const body = parse(what, await readAll(what, response));
+      const { items, metadata } = body as {
+        items?: T[] | null;
+        metadata?: { resourceVersion?: string };
+      };
+      // an empty list of some servers is null; anything else is not a list
+      if (!metadata || !(Array.isArray(items) || items === null)) {
+        throw new ApiError(`${what}: answered something that is not a list`, 0);
+      }
+      return {
+        items: items ?? [],
+        resourceVersion: metadata.resourceVersion ?? "",
+      };
+    },
+
+    async *watch<T>(path: string, signal: AbortSignal, accept = JSON_TYPE) {
+      const { what, response } = await request(path, signal, accept);
+      for await (const line of lines(what, response)) {
+        const event = parse(what, line) as WatchEvent<T>;
+        if (event.type === "ERROR") {
+          const { code, message } = event.object as {
+            code?: number;
+            message?: string;
+          };
+          throw new ApiError(
+            `${what}: ${message ?? "watch failed"}`,
+            code ?? 0,
+          );
+        }
+        yield event;
+      }
+    },
+  };
+}
+
+const JSON_TYPE = "application/json";
+
+/** The innermost cause of a failed `fetch`, without the URL, which the caller names. */
+export function fetchWords(error: unknown): string {
+  let inner = error;
+  while (inner instanceof Error && inner.cause instanceof Error) {
+    inner = inner.cause;
+  }
+  return wordsOf(inner).replace(
+    /^error sending request (from \S+ )?for (url \(\S+\)|\S+ \(\S+\)): (client error \(\w+\): )?/,
+    "",
+  ).replace(/ \(os error \d+\)$/, "");
+}
+
+async function statusError(what: string, response: Response) {
+  const { status } = response;
+  let words = "";
+  try {
+    const text = await readAll(what, response);
+    words = (JSON.parse(text) as { message?: string }).message ?? "";
+  } catch {
+    // no Status object: the number has to do
+  }
+  const after = Number(response.headers.get("retry-after"));
+  return new ApiError(
+    `${what}: answered ${status}${words && `: ${words.slice(0, 500)}`}`,
+    status,
+    after > 0 ? after * 1e3 : undefined,
+  );
+}
+
+function parse(what: string, text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // told below
+  }
+  throw new ApiError(`${what}: answered something that is not JSON`, 0);
+}
+
+async function readAll(what: string, response: Response): Promise<string> {
+  let text = "";
+  for await (const part of decoded(what, response)) {
+    text += part;
+    if (text.length > MAX_LIST_BYTES) {
+      throw new ApiError(`${what}: answered more than 100 MiB`, 0);
+    }
+  }
+  return text;
+}
+
+async function* lines(what: string, response: Response) {
+  let rest = "";
+  for await (const part of decoded(what, response)) {
+    const found = (rest + part).split("\n");
+    rest = found.pop()!;
+    if (rest.length > MAX_LINE_CHARS) {
+      throw new ApiError(`${what}: answered a line of more than 8 MiB`, 0);
+    }
+    yield* found.filter((line) => line !== "");
+  }
+}
+
+async function* decoded(what: string, response: Response) {
+  if (!response.body) return;
+  try {
+    yield* response.body.pipeThrough(new TextDecoderStream());
+  } catch (error) {
+    throw new ApiError(
+      `${what}: the answer broke off: ${fetchWords(error)}`,
+      0,
+    );
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The one table of all metrics: names, kinds, labels and meanings. The
+ * documentation is checked against it.
+ *
+ * @module
+ */
+
+/** One metric family. */
+export interface Definition {
+  readonly name: string;
+  readonly kind: "counter" | "gauge" | "histogram" | "summary";
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+/** All metrics that the agent exposes. */
+export const DEFINITIONS = {
+  errors: {
+    name: "kubenurse_errors",
+    kind: "counter",
+    labels: ["type"],
+    help: "Checks that failed.",
+  },
+  request: {
+    name: "kubenurse_request",
+    kind: "summary",
+    labels: ["type"],
+    help:
+      "Durations of checks that succeeded, over the last minute, in seconds.",
+  },
+  duration: {
+    name: "kubenurse_httpclient_request_duration_seconds",
+    kind: "histogram",
+    labels: ["type"],
+    help: "Durations of requests that were answered, whatever the status code.",
+  },
+  requests: {
+    name: "kubenurse_httpclient_requests_total",
+    kind: "counter",
+    labels: ["type", "code"],
+    help: "Requests that were answered, by status code.",
+  },
+  errorEvents: {
+    name: "kubenurse_errors_total",
+    kind: "counter",
+    labels: ["type", "event"],
+    help:
+      "Checks that failed, by what failed: dns_done, connect_done, tls_handshake_done, wrote_request, status_code_<code>, round_trip_error.",
+  },
+  incoming: {
+    name: "kubenurse_neighbourhood_incoming_checks",
+    kind: "gauge",
+    labels: [],
+    help: "Distinct neighbours that probed this Pod in the last minute.",
+  },
+  neighbours: {
+    name: "kubenurse_neighbours",
+    kind: "gauge",
+    labels: [],
+    help: "Neighbours that this agent probes.",
+  },
+  listAge: {
+    name: "kubenurse_neighbour_list_age_seconds",
+    kind: "gauge",
+    labels: [],
+    help:
+      "Age of the list from which the neighbours are chosen; NaN before the first.",
+  },
+  round: {
+    name: "kubenurse_round_duration_seconds",
+    kind: "gauge",
+    labels: [],
+    help: "Duration of the newest round of checks.",
+  },
+  rounds: {
+    name: "kubenurse_rounds_total",
+    kind: "counter",
+    labels: [],
+    help: "Rounds of checks that have ended.",
+  },
+  build: {
+    name: "kubenurse_build_info",
+    kind: "gauge",
+    labels: ["version", "deno"],
+    help: "Always 1; its labels say what is running.",
+  },
+  cpu: {
+    name: "process_cpu_seconds_total",
+    kind: "counter",
+    labels: [],
+    help: "User and system CPU time spent.",
+  },
+  memory: {
+    name: "process_resident_memory_bytes",
+    kind: "gauge",
+    labels: [],
+    help: "Resident memory size.",
+  },
+  heap: {
+    name: "process_heap_bytes",
+    kind: "gauge",
+    labels: [],
+    help: "Size of the JavaScript heap.",
+  },
+  start: {
+    name: "process_start_time_seconds",
+    kind: "gauge",
+    labels: [],
+    help: "Start of the process, seconds since 1970.",
+  },
+} as const satisfies Readonly<Record<string, Definition>>;

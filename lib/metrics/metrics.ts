@@ -1,0 +1,157 @@
+/**
+ * From outcomes to numbers. The only module that knows prom-client.
+ *
+ * @module
+ */
+import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
+import { eventOf } from "../checks/check.ts";
+import type { Outcome } from "../checks/check.ts";
+import { DEFINITIONS } from "./definitions.ts";
+
+/** What is read when `/metrics` is asked for. */
+export interface Readings {
+  /** Distinct neighbours that probed this Pod in the last minute. */
+  incomingChecks(): number;
+  neighbours(): number;
+  /** Seconds, or `undefined` before the first list. */
+  listAgeSeconds(): number | undefined;
+  /** Seconds of CPU time of this process. */
+  cpuSeconds(): number;
+  /** Bytes. */
+  memory(): { readonly rss: number; readonly heapTotal: number };
+}
+
+/** Numbers that do not change. */
+export interface MetricsOptions {
+  readonly version: string;
+  readonly denoVersion: string;
+  /** Start of the process, seconds since 1970. */
+  readonly startSeconds: number;
+  /** Bucket bounds, seconds. */
+  readonly buckets: readonly number[];
+}
+
+/** The metrics of one agent. */
+export interface Metrics {
+  /** The only place where an outcome becomes a number. */
+  observe(type: string, outcome: Outcome): void;
+  round(seconds: number): void;
+  /** Drops all series of a check. */
+  forget(type: string): void;
+  /** Prometheus text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+/** Window of the Summary, seconds. */
+const WINDOW_S = 60;
+
+/** Makes the metrics in a registry of their own. */
+export function createMetrics(
+  readings: Readings,
+  { version, denoVersion, startSeconds, buckets }: MetricsOptions,
+): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+
+  function options({ name, help, labels }: {
+    readonly name: string;
+    readonly help: string;
+    readonly labels: readonly string[];
+  }) {
+    return { name, help, labelNames: [...labels], registers };
+  }
+  function reading(
+    definition: typeof DEFINITIONS[keyof typeof DEFINITIONS],
+    read: () => number,
+  ) {
+    const { kind } = definition;
+    if (kind === "counter") {
+      new Counter({
+        ...options(definition),
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    } else {
+      new Gauge({
+        ...options(definition),
+        collect() {
+          this.set(read());
+        },
+      });
+    }
+  }
+
+  const errors = new Counter(options(DEFINITIONS.errors));
+  const request = new Summary({
+    ...options(DEFINITIONS.request),
+    percentiles: [0.5, 0.9, 0.99],
+    maxAgeSeconds: WINDOW_S,
+    ageBuckets: 5,
+  });
+  const duration = new Histogram({
+    ...options(DEFINITIONS.duration),
+    buckets: [...buckets],
+  });
+  const requests = new Counter(options(DEFINITIONS.requests));
+  const errorEvents = new Counter(options(DEFINITIONS.errorEvents));
+  const round = new Gauge(options(DEFINITIONS.round));
+  const rounds = new Counter(options(DEFINITIONS.rounds));
+  new Gauge(options(DEFINITIONS.build)).set({ version, deno: denoVersion }, 1);
+  reading(DEFINITIONS.start, () => startSeconds);
+  reading(DEFINITIONS.incoming, readings.incomingChecks);
+  reading(DEFINITIONS.neighbours, readings.neighbours);
+  reading(DEFINITIONS.listAge, () => readings.listAgeSeconds() ?? NaN);
+  reading(DEFINITIONS.cpu, readings.cpuSeconds);
+  reading(DEFINITIONS.memory, () => readings.memory().rss);
+  reading(DEFINITIONS.heap, () => readings.memory().heapTotal);
+
+  /** The second labels that a type has been seen with, to be able to forget them. */
+  const seen = new Map<string, { codes: Set<string>; events: Set<string> }>();
+  function seenWith(type: string) {
+    let found = seen.get(type);
+    if (!found) {
+      found = { codes: new Set(), events: new Set() };
+      seen.set(type, found);
+      errors.inc({ type }, 0); // so that the first failure is an increase
+    }
+    return found;
+  }
+
+  return {
+    observe(type, outcome) {
+      if (outcome.state === "skipped") return;
+      const { codes, events } = seenWith(type);
+      if (outcome.code !== undefined) {
+        const code = String(outcome.code);
+        codes.add(code);
+        requests.inc({ type, code });
+        duration.observe({ type }, outcome.seconds);
+      }
+      if (outcome.state === "ok") {
+        request.observe({ type }, outcome.seconds);
+        return;
+      }
+      const event = eventOf(outcome);
+      events.add(event);
+      errors.inc({ type });
+      errorEvents.inc({ type, event });
+    },
+    round(seconds) {
+      round.set(seconds);
+      rounds.inc();
+    },
+    forget(type) {
+      const found = seen.get(type);
+      if (!found) return;
+      for (const metric of [errors, request, duration]) metric.remove({ type });
+      for (const code of found.codes) requests.remove({ type, code });
+      for (const event of found.events) errorEvents.remove({ type, event });
+      seen.delete(type);
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * The only loop: rounds of checks, one after the other.
+ *
+ * @module
+ */
+import type { Check, Outcome } from "./checks/check.ts";
+import type { Neighbour } from "./discovery/neighbours.ts";
+import type { Clock, Random } from "./platform.ts";
+
+/** What a round needs and whom it tells. */
+export interface RunnerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Checks of the round that starts now. */
+  checks(): readonly Check[];
+  /** See `Discovery`. */
+  isStillThere(neighbour: Neighbour): Promise<boolean>;
+  answered(neighbour: Neighbour): void;
+  /** An outcome that counts. */
+  outcome(check: Check, outcome: Outcome): void;
+  /** A round has ended. */
+  round(checks: readonly Check[], seconds: number): void;
+}
+
+/** When and how much. */
+export interface RunnerOptions {
+  /** From the start of a round to the start of the next, milliseconds. */
+  readonly intervalMs: number;
+  /** Deadline of each check, milliseconds. */
+  readonly timeoutMs: number;
+  /** Most checks at the same time. */
+  readonly concurrency: number;
+}
+
+/** A neighbour that has not answered after this is looked up while it is waited for. */
+const SUSPICIOUS_MS = 1_000;
+
+/**
+ * Runs rounds until `signal` aborts; resolves when all is quiet.
+ *
+ * The first round starts at once, the others on a grid of `intervalMs` whose
+ * phase is drawn at random, so that agents that start together do not beat in
+ * step. A round that is late starts when the one before has ended.
+ */
+export async function runRounds(
+  deps: RunnerDeps,
+  options: RunnerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random } = deps;
+  const { intervalMs } = options;
+  const origin = clock.now() + random() * intervalMs;
+  while (!signal.aborted) {
+    const started = clock.now();
+    await runRound(deps, options, signal);
+    // the first place on the grid after this start; in the past if it was overrun
+    const next = origin +
+      (Math.floor((started - origin) / intervalMs) + 1) * intervalMs;
+    await clock.sleep(Math.max(0, next - clock.now()), signal);
+  }
+}
+
+/** One round: all checks at the same time, at most `concurrency`. */
+async function runRound(
+  deps: RunnerDeps,
+  { timeoutMs, concurrency }: RunnerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = deps.clock.now();
+  const checks = deps.checks();
+  const queue = checks.values();
+  async function worker() {
+    for (const check of queue) {
+      if (signal.aborted) return;
+      const outcome = await judged(deps, check, timeoutMs);
+      if (outcome && !signal.aborted) deps.outcome(check, outcome);
+    }
+  }
+  await Promise.all(
+    Array.from({ length: Math.min(concurrency, checks.length) }, worker),
+  );
+  if (signal.aborted) return;
+  deps.round(checks, (deps.clock.now() - started) / 1e3);
+}
+
+/**
+ * Runs a check. The failure of a neighbour counts only if that is a neighbour
+ * still: `undefined` means it has been replaced or is stopping.
+ */
+async function judged(
+  deps: RunnerDeps,
+  check: Check,
+  timeoutMs: number,
+): Promise<Outcome | undefined> {
+  const { neighbour } = check;
+  if (!neighbour) return await check.run(timeoutMs);
+
+  const answered = new AbortController();
+  let verdict: Promise<boolean> | undefined;
+  deps.clock.sleep(SUSPICIOUS_MS, answered.signal).then(() => {
+    if (!answered.signal.aborted) verdict = deps.isStillThere(neighbour);
+  });
+  const outcome = await check.run(timeoutMs);
+  answered.abort();
+  if (outcome.state !== "failed") {
+    deps.answered(neighbour);
+    return outcome;
+  }
+  return await (verdict ?? deps.isStillThere(neighbour)) ? outcome : undefined;
+}

@@ -1,0 +1,73 @@
+/**
+ * The life of the process: listen, run, and leave in order.
+ *
+ * @module
+ */
+import type { Agent } from "./agent.ts";
+import type { Config } from "./config/config.ts";
+import type { Log } from "./log.ts";
+import { wordsOf } from "./platform.ts";
+import type { Clock } from "./platform.ts";
+
+/** Answers that are under way get so long after the shutdown duration. */
+const DRAIN_MS = 5_000;
+
+/**
+ * Runs the agent and its endpoints until `stop` aborts: then `/ready` says no at
+ * once, checks stop, everything else is answered for the shutdown duration, and
+ * what is under way is finished.
+ *
+ * @throws {Error} When it cannot listen.
+ */
+export async function serve(
+  agent: Agent,
+  config: Config,
+  { log, clock, stop }: { log: Log; clock: Clock; stop: AbortSignal },
+): Promise<void> {
+  const server = listen(agent, config.listen);
+  log.info("listening", { address: addressText(server.addr) });
+  const running = agent.run(stop);
+  await new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    else stop.addEventListener("abort", () => resolve(), { once: true });
+  });
+  agent.retire();
+  log.info("shutting down", { seconds: config.shutdownMs / 1e3 });
+  await clock.sleep(config.shutdownMs);
+  await Promise.race([
+    Promise.all([running, server.shutdown()]),
+    clock.sleep(DRAIN_MS),
+  ]);
+  log.info("stopped");
+}
+
+/** On `[::]` a socket takes IPv4 too; a machine without IPv6 has `0.0.0.0` alone. */
+function listen(
+  agent: Agent,
+  { host, port }: Config["listen"],
+): Deno.HttpServer<Deno.NetAddr> {
+  function on(hostname: string) {
+    return Deno.serve({
+      hostname,
+      port,
+      onListen() {},
+      onError(error) {
+        const words = wordsOf(error).slice(0, 200);
+        return new Response(`internal error: ${words}\n`, { status: 500 });
+      },
+    }, agent.handler);
+  }
+  if (host !== "") return on(host);
+  try {
+    return on("::");
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) throw error;
+    return on("0.0.0.0");
+  }
+}
+
+function addressText({ hostname, port }: Deno.NetAddr): string {
+  return hostname.includes(":")
+    ? `[${hostname}]:${port}`
+    : `${hostname}:${port}`;
+}

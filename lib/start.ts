@@ -1,0 +1,112 @@
+/**
+ * Starts an agent of this process, in a cluster or beside one.
+ *
+ * @module
+ */
+import process from "node:process";
+import { createAgent } from "./agent.ts";
+import type { AgentDeps } from "./agent.ts";
+import { parseConfig, unknownSettings } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
+import { apiFetch } from "./kubernetes/access.ts";
+import type { Credentials } from "./kubernetes/access.ts";
+import { createLog } from "./log.ts";
+import { systemClock, wordsOf } from "./platform.ts";
+import { serve } from "./serve.ts";
+import { VERSION } from "./version.ts";
+
+/** Where the agent runs. */
+export interface Place {
+  readonly credentials: Credentials;
+  /** Namespace where no setting names one. */
+  readonly namespace: () => Promise<string>;
+  readonly impossible?: AgentDeps["impossible"];
+}
+
+/**
+ * Reads the settings and runs until SIGTERM or SIGINT.
+ *
+ * @returns The exit code: 0 after a signal, 1 when it cannot listen, 2 for wrong settings.
+ */
+export async function start(
+  env: Readonly<Record<string, string | undefined>>,
+  place: Place,
+): Promise<number> {
+  const startSeconds = Date.now() / 1e3;
+  let config: Config;
+  let namespace: string;
+  try {
+    config = parseConfig(env, Deno.readTextFileSync);
+    namespace = config.namespace ?? await place.namespace();
+  } catch (error) {
+    const errors = error instanceof AggregateError ? error.errors : [error];
+    for (const one of errors) writeLine(Deno.stderr, wordsOf(one));
+    return 2;
+  }
+
+  const log = createLog(
+    config.logFormat,
+    (line) => writeLine(Deno.stdout, line),
+    Date.now,
+  );
+  for (const name of unknownSettings(env)) {
+    log.warn("unknown setting, see --help", { name });
+  }
+  const { credentials } = place;
+  const agent = createAgent(config, {
+    clock: systemClock,
+    random: Math.random,
+    log,
+    apiFetch: apiFetch(credentials, [
+      config.apiServerDirect,
+      config.apiServerDns,
+    ]),
+    clusterCa: () => credentials.ca(),
+    extraCa: async () =>
+      config.extraCaFile ? [await Deno.readTextFile(config.extraCaFile)] : [],
+    process: {
+      cpuSeconds() {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / 1e6;
+      },
+      memory: Deno.memoryUsage,
+    },
+    build: { version: VERSION, denoVersion: Deno.version.deno, startSeconds },
+    namespace,
+    hostname: config.podName ?? hostname(),
+    impossible: place.impossible,
+  });
+  log.info("kubenurse starts", {
+    version: VERSION,
+    namespace,
+    interval: `${config.intervalMs / 1e3}s`,
+  });
+
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => stop.abort());
+  }
+  try {
+    await serve(agent, config, { log, clock: systemClock, stop: stop.signal });
+    return 0;
+  } catch (error) {
+    log.warn("cannot listen", {
+      address: `${config.listen.host || "[::]"}:${config.listen.port}`,
+      error: wordsOf(error),
+    });
+    return 1;
+  }
+}
+
+function hostname(): string {
+  try {
+    return Deno.hostname();
+  } catch {
+    return "unknown"; // no permission; a Pod has HOSTNAME
+  }
+}
+
+function writeLine(to: { writeSync(data: Uint8Array): number }, line: string) {
+  const data = new TextEncoder().encode(`${line}\n`);
+  for (let at = 0; at < data.length;) at += to.writeSync(data.subarray(at));
+}
