@@ -61,6 +61,12 @@ const FORGET_MS = 300_000;
 /** The first round waits so long for the first list of neighbours. */
 const FIRST_LIST_MS = 2_000;
 
+/**
+ * Until an agent is ready, seen to be so, and put behind its Service, checks
+ * through the Service may fail without meaning anything.
+ */
+const STARTING_MS = 15_000;
+
 /** Puts an agent together; nothing happens before {@linkcode Agent.run}. */
 export function createAgent(config: Config, deps: AgentDeps): Agent {
   const { clock, log } = deps;
@@ -110,9 +116,23 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   /** When each type of check was last made, monotonic milliseconds. */
   const lastMade = new Map<string, number>();
 
-  function outcome(check: Check, outcome: Outcome) {
-    metrics.observe(check.type, outcome);
-    const change = results.record(check.type, outcome, clock.wall());
+  let startedAt = Infinity;
+  const succeeded = new Set<string>();
+
+  /** What counts of an outcome: see {@linkcode STARTING_MS}. */
+  function counted({ type, throughService }: Check, outcome: Outcome): Outcome {
+    if (outcome.state === "ok") succeeded.add(type);
+    const starting = throughService && !succeeded.has(type) &&
+      clock.now() - startedAt < STARTING_MS;
+    return starting && outcome.state === "failed"
+      ? { state: "skipped", reason: `starting: ${outcome.message}` }
+      : outcome;
+  }
+
+  function record(check: Check, outcome: Outcome) {
+    const result = counted(check, outcome);
+    metrics.observe(check.type, result);
+    const change = results.record(check.type, result, clock.wall());
     if (change) tell(log, change);
   }
 
@@ -171,6 +191,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     retire: () => void (retired = true),
     results: results.all,
     async run(signal) {
+      startedAt = clock.now();
       const discovering = config.checks.neighbourhood
         ? discovery.run(signal)
         : undefined;
@@ -189,7 +210,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
           checks: () => checksFor(config, neighbours(), checkDeps),
           isStillThere: discovery.isStillThere,
           answered: discovery.answered,
-          outcome,
+          outcome: record,
           round,
         },
         { ...config, concurrency: CONCURRENCY },

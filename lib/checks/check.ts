@@ -49,6 +49,8 @@ export interface Check {
   readonly type: string;
   /** Whom a check of a path is for. */
   readonly neighbour?: Neighbour;
+  /** Goes through the Service, which may have no other backend than this agent. */
+  readonly throughService?: boolean;
   /**
    * Never rejects: a failed request is an outcome.
    *

@@ -50,9 +50,7 @@ export function httpProbe(
   const secure = url.protocol === "https:";
   const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const start = now();
-  let phase: Phase = /[a-z]/i.test(name) && !name.includes(":")
-    ? "dns"
-    : "connect";
+  let phase: Phase = isIp(name) ? "connect" : "dns";
   let address = "";
 
   return new Promise((resolve) => {
@@ -71,7 +69,7 @@ export function httpProbe(
       });
     }
     const timer = setTimeout(() => {
-      failed(`no answer within ${timeoutMs / 1e3} s, ${DOING[phase]}`);
+      failed(`${DOING[phase]}: no answer within ${timeoutMs / 1e3} s`);
       client?.destroy();
     }, timeoutMs);
 
@@ -87,13 +85,16 @@ export function httpProbe(
 
     let client: http.ClientRequest | undefined;
     try {
-      client = (secure ? https : http).request(url, options(request, secure));
+      client = (secure ? https : http).request(
+        url,
+        options(request, url, name),
+      );
     } catch (error) {
       return failed(wordsOf(error)); // an unusable header or URL
     }
     client.on("socket", watch);
     client.on("finish", () => phase = "response");
-    client.on("error", (error) => failed(`${why(error)}, ${DOING[phase]}`));
+    client.on("error", (error) => failed(`${DOING[phase]}: ${why(error)}`));
     client.on("response", (response) => {
       let bytes = 0;
       function done() {
@@ -120,22 +121,36 @@ export function httpProbe(
   });
 }
 
-function options(request: HttpRequest, secure: boolean): https.RequestOptions {
+function options(
+  request: HttpRequest,
+  url: URL,
+  name: string,
+): https.RequestOptions {
   const headers = { "user-agent": "kubenurse", ...request.headers };
   const shared = { headers: { ...headers, connection: "close" } };
-  if (!secure) return { ...shared, agent: false };
+  if (url.protocol === "http:") return { ...shared, agent: false };
   const trust = {
     ...(request.ca?.length ? { ca: [...request.ca] } : {}),
     rejectUnauthorized: !request.insecure,
   };
   // No agent: that of node:https would load the well-known certificates into
-  // the heap, which needs a permission and several MB.
+  // the heap, which needs a permission and several MB. Without one, the port
+  // that node:https would pass on is 80, hence the URL's.
   return {
     ...shared,
     ...trust,
-    createConnection: (wanted) =>
-      tls.connect({ ...wanted as tls.ConnectionOptions, ...trust }),
+    createConnection: () =>
+      tls.connect({
+        host: name,
+        port: Number(url.port || 443),
+        ...(isIp(name) ? {} : { servername: name }),
+        ...trust,
+      }),
   };
+}
+
+function isIp(name: string): boolean {
+  return name.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(name);
 }
 
 function statusWords(response: http.IncomingMessage): string {

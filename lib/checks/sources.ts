@@ -78,7 +78,11 @@ function me(
   if (!wanted) return skipped(type, "switched off");
   if (base === undefined) return skipped(type, "no URL is set");
   const url = `${base}/alwayshappy`;
-  return { type, run: (timeoutMs) => deps.probe({ url }, timeoutMs) };
+  return {
+    type,
+    throughService: true,
+    run: (timeoutMs) => deps.probe({ url }, timeoutMs),
+  };
 }
 
 function path(neighbour: Neighbour, deps: CheckDeps): Check {

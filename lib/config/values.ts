@@ -15,7 +15,7 @@ export class ConfigError extends Error {
 const UNIT_MS: Record<string, number> = {
   ns: 1e-6,
   us: 1e-3,
-  "µs": 1e-3,
+  "\u00b5s": 1e-3,
   ms: 1,
   s: 1e3,
   m: 60e3,
@@ -26,7 +26,7 @@ const UNIT_MS: Record<string, number> = {
 export function durationMs(variable: string, text: string): number {
   if (text === "0") return 0;
   const parts = [
-    ...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g),
+    ...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|ms|s|m|h)/g),
   ];
   const read = parts.map(([part]) => part).join("");
   if (read === "" || read !== text) {
@@ -64,19 +64,23 @@ export function httpUrl(variable: string, text: string): string {
   if (!url || !/^https?:$/.test(url.protocol) || !url.hostname) {
     throw new ConfigError(
       variable,
-      text,
+      text.replace(/\/\/[^/]*@/, "//...@"), // a password, perhaps
       'a URL such as "https://kubenurse.example.com"',
     );
   }
   if (url.username || url.password) {
     throw new ConfigError(
       variable,
-      `${url.protocol}//…@${url.host}`,
+      `${url.protocol}//...@${url.host}`,
       "a URL without a user name or password in it",
     );
   }
-  if (url.hash) {
-    throw new ConfigError(variable, text, "a URL without a #fragment");
+  if (/[?#]/.test(url.href)) { // a path is put behind it
+    throw new ConfigError(
+      variable,
+      text,
+      "a URL without a ?query or a #fragment",
+    );
   }
   return url.href.replace(/\/+$/, "");
 }

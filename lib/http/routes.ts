@@ -71,7 +71,10 @@ async function metricsResponse(
     "content-type": metrics.contentType,
     vary: "Accept-Encoding",
   };
-  if (acceptsEncodings(request, "gzip", "identity") !== "gzip") {
+  // no header means that anything goes, and a person with curl wants text
+  const gzipped = request.headers.has("accept-encoding") &&
+    acceptsEncodings(request, "gzip", "identity") === "gzip";
+  if (!gzipped) {
     return new Response(body, { headers });
   }
   const gzip = new Blob([body]).stream().pipeThrough(
