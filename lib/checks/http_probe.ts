@@ -93,9 +93,15 @@ export function httpProbe(
       return failed(wordsOf(error)); // an unusable header or URL
     }
     client.on("socket", watch);
-    client.on("finish", () => phase = "response");
-    client.on("error", (error) => failed(`${DOING[phase]}: ${why(error)}`));
+    client.on("finish", () => {
+      if (phase === "request") phase = "response";
+    });
+    client.on("error", (error) => {
+      const at = isTls(error) ? "tls" : phase;
+      failed(`${DOING[at]}: ${why(error)}`, at);
+    });
     client.on("response", (response) => {
+      phase = "response";
       let bytes = 0;
       function done() {
         const code = response.statusCode ?? 0;
@@ -133,12 +139,12 @@ function options(
     ...(request.ca?.length ? { ca: [...request.ca] } : {}),
     rejectUnauthorized: !request.insecure,
   };
-  // No agent: that of node:https would load the well-known certificates into
-  // the heap, which needs a permission and several MB. Without one, the port
-  // that node:https would pass on is 80, hence the URL's.
+  if (trust.ca) return { ...shared, agent: new https.Agent(trust) };
+  // Without CAs an agent would load the well-known ones into the heap, which
+  // needs a permission and several MB; a plain connection knows them already.
+  // The port that node:https would pass on is then 80, hence the URL's.
   return {
     ...shared,
-    ...trust,
     createConnection: () =>
       tls.connect({
         host: name,
@@ -172,6 +178,13 @@ const WORDS: Record<string, string> = {
   EAI_AGAIN: "the DNS server did not answer",
   CERT_HAS_EXPIRED: "the certificate has expired",
 };
+
+/** Some runtimes tell of a bad certificate only after `secureConnect`. */
+function isTls(error: Error): boolean {
+  const code = (error as { code?: string }).code ?? "";
+  return /^(ERR_TLS|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code) ||
+    /certificate/i.test(error.message);
+}
 
 function why(error: Error): string {
   const code = (error as { code?: string }).code ?? "";

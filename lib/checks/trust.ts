@@ -34,8 +34,10 @@ export function trusting(
     if (!request.url.startsWith("https:")) {
       return await probe(request, timeoutMs);
     }
-    if (insecure) return await probe({ ...request, insecure }, timeoutMs);
     const certificates = await ca().catch(() => []);
+    if (insecure) {
+      return await probe({ ...request, ca: certificates, insecure }, timeoutMs);
+    }
     const { origin } = new URL(request.url);
     const trusts = [{ ...request, ca: certificates }, request];
     const tries = wellKnown.has(origin) ? trusts.reverse() : trusts;
