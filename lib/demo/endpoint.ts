@@ -1,0 +1,87 @@
+/**
+ * A listener on the loopback address that can go away and come back on the same
+ * port, as a process that is restarted does.
+ *
+ * @module
+ */
+import type { KeyPair } from "./certificates.ts";
+
+/** Answers a request. */
+export type Handler = (request: Request) => Response | Promise<Response>;
+
+/** A listener; open after {@linkcode startEndpoint}. */
+export interface Endpoint {
+  /** Chosen by the operating system at the start; stays the same. */
+  readonly port: number;
+  /** `http://127.0.0.1:<port>` or `https://…`. */
+  readonly url: string;
+  isOpen(): boolean;
+  /** Refuses connections from now on; those that are open are soon cut. */
+  close(): Promise<void>;
+  /**
+   * Listens again.
+   *
+   * @throws {Deno.errors.AddrInUse} When another process keeps the port for
+   * longer than a few seconds.
+   */
+  open(): Promise<void>;
+}
+
+const HOST = "127.0.0.1";
+/** Answers that are under way get so long. */
+const GRACE_MS = 200;
+/** A connection that left from our port while it was free is soon over. */
+const RETRY_MS = 100;
+const RETRIES = 100;
+
+/**
+ * Listens on a free port of the loopback address.
+ *
+ * @param tls Serves HTTPS with this certificate; none: plain HTTP.
+ */
+export async function startEndpoint(
+  handler: Handler,
+  tls?: KeyPair,
+): Promise<Endpoint> {
+  let running = listen(0);
+  let isOpen = true;
+  const { port } = running.server.addr;
+
+  function listen(port: number) {
+    const stop = new AbortController();
+    const server = Deno.serve({
+      hostname: HOST,
+      port,
+      signal: stop.signal,
+      onListen() {},
+      ...tls,
+    }, handler);
+    return { server, stop };
+  }
+
+  return await Promise.resolve({
+    port,
+    url: `${tls ? "https" : "http"}://${HOST}:${port}`,
+    isOpen: () => isOpen,
+    async close() {
+      if (!isOpen) return;
+      isOpen = false;
+      const { server, stop } = running;
+      const timer = setTimeout(() => stop.abort(), GRACE_MS);
+      await server.shutdown();
+      clearTimeout(timer);
+    },
+    async open() {
+      for (let tries = 0; !isOpen; tries++) {
+        try {
+          running = listen(port);
+          isOpen = true;
+        } catch (error) {
+          const busy = error instanceof Deno.errors.AddrInUse;
+          if (!busy || tries === RETRIES) throw error;
+          await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        }
+      }
+    },
+  });
+}
