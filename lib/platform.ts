@@ -14,7 +14,10 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The machine's clock. */
+/** A timer that is longer fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The machine's clock; a sleep ends after 24 days at the latest. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
@@ -26,7 +29,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener("abort", done);
         resolve();
       }
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.min(Math.max(0, ms), MAX_TIMER_MS));
       signal?.addEventListener("abort", done);
     });
   },

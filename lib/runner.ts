@@ -35,6 +35,9 @@ export interface RunnerOptions {
 /** A neighbour that has not answered after this is looked up while it is waited for. */
 const SUSPICIOUS_MS = 1_000;
 
+/** A timer may fire a little before its time: that is no round of its own. */
+const EARLY_MS = 5;
+
 /**
  * Runs rounds until `signal` aborts; resolves when all is quiet.
  *
@@ -55,7 +58,7 @@ export async function runRounds(
     await runRound(deps, options, signal);
     // the first place on the grid after this start; in the past if it was overrun
     const next = origin +
-      (Math.floor((started - origin) / intervalMs) + 1) * intervalMs;
+      (Math.floor((started + EARLY_MS - origin) / intervalMs) + 1) * intervalMs;
     await clock.sleep(Math.max(0, next - clock.now()), signal);
   }
 }

@@ -81,6 +81,9 @@ export async function start(
     namespace,
     interval: `${config.intervalMs / 1e3}s`,
   });
+  for (const [type, reason = ""] of Object.entries(place.impossible ?? {})) {
+    log.info("check is skipped", { type, reason });
+  }
 
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

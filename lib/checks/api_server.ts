@@ -6,6 +6,7 @@
  */
 import type { ApiFetch } from "../kubernetes/access.ts";
 import { fetchWords } from "../kubernetes/client.ts";
+import { wordsOf } from "../platform.ts";
 import type { Clock } from "../platform.ts";
 import type { Outcome, Phase } from "./check.ts";
 
@@ -71,7 +72,7 @@ export async function apiServerProbe(
     const lateMs = timeoutMs * TRACE_AFTER;
     await clock.sleep(lateMs, over.signal);
     if (over.signal.aborted) return new Promise(() => {}); // the answer is there
-    const second = await trace(url, timeoutMs - lateMs);
+    const second = await trace(url, timeoutMs - lateMs).catch(untraced);
     await clock.sleep(start + timeoutMs - clock.now(), over.signal);
     const phase = second.state === "failed" && second.phase !== "status"
       ? second.phase
@@ -93,6 +94,12 @@ export async function apiServerProbe(
   const outcome = await Promise.race([ask(), traceWhenLate()]);
   over.abort();
   return outcome;
+}
+
+/** A CA file that cannot be read must not end the program. */
+function untraced(error: unknown): Outcome {
+  const message = wordsOf(error);
+  return { state: "failed", seconds: 0, phase: "response", message };
 }
 
 async function drain(response: Response): Promise<void> {

@@ -48,9 +48,7 @@ export function checksFor(
     apiServer("api_server_dns", config.apiServerDns, checks.apiServerDns, deps),
     me("me_ingress", config.ingressUrl, checks.meIngress, deps),
     me("me_service", config.serviceUrl, checks.meService, deps),
-    ...(deps.impossible?.path
-      ? []
-      : neighbours.map((neighbour) => path(neighbour, deps))),
+    ...neighbours.map((neighbour) => path(neighbour, deps)),
   ];
 }
 
@@ -77,6 +75,8 @@ function me(
 ): Check {
   if (!wanted) return skipped(type, "switched off");
   if (base === undefined) return skipped(type, "no URL is set");
+  const reason = deps.impossible?.[type];
+  if (reason) return skipped(type, reason);
   const url = `${base}/alwayshappy`;
   return {
     type,
@@ -86,12 +86,15 @@ function me(
 }
 
 function path(neighbour: Neighbour, deps: CheckDeps): Check {
+  const type = pathType(neighbour.nodeName);
+  const reason = deps.impossible?.path;
+  if (reason) return skipped(type, reason);
   const request = {
     url: `${neighbour.url}/alwayshappy`,
     headers: { [ORIGIN_HEADER]: deps.origin },
   };
   return {
-    type: pathType(neighbour.nodeName),
+    type,
     neighbour,
     run: (timeoutMs) => deps.probe(request, timeoutMs),
   };

@@ -66,10 +66,14 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
       AS_LIST,
     );
     names = new Set(found.items.map(({ metadata }) => metadata.name));
+    return found.resourceVersion;
+  }
+
+  /** A list alone does not show that all works: the watch after it may fail each time. */
+  function works() {
     failures = 0;
     if (told !== "") log.info("the list of cordoned nodes is back");
     told = "";
-    return found.resourceVersion;
   }
 
   async function watch(resourceVersion: string, signal: AbortSignal) {
@@ -89,7 +93,9 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
       } else if (type === "DELETED") { // uncordoned, or gone
         names = new Set([...names].filter((other) => other !== name));
       }
+      works();
     }
+    works();
   }
 
   function failed(error: unknown): number {

@@ -84,31 +84,37 @@ const DEFAULT_PORT = 8080;
 /** A Pod that is not ready is taken for one that is starting for so long. */
 const STARTING_MS = 60_000;
 
-/** Keeps of a Pod what the agent needs; whatever is missing becomes empty. */
+/** Keeps of a Pod what the agent needs; whatever is missing or garbage becomes empty. */
 export function toAgent(pod: Pod): Agent {
-  const ips = [
-    pod.status?.podIP,
-    ...(pod.status?.podIPs ?? []).map(({ ip }) => ip),
-  ].filter((ip) => ip !== undefined && ip !== "");
-  const ports = (pod.spec?.containers ?? []).flatMap((c) => c.ports ?? []);
+  const { metadata, spec, status } = pod ?? {};
+  const ips = [status?.podIP, ...list(status?.podIPs).map((one) => one?.ip)]
+    .map(text).filter((ip) => ip !== "");
+  const port = list(spec?.containers).flatMap((one) => list(one?.ports))
+    .find((one) => one?.name === "http")?.containerPort ?? DEFAULT_PORT;
   return {
-    podName: pod.metadata?.name ?? "",
-    uid: pod.metadata?.uid ?? "",
-    nodeName: pod.spec?.nodeName ?? "",
-    ips: [...new Set(ips as string[])],
-    hostIp: pod.status?.hostIP ?? "",
-    port: ports.find(({ name }) => name === "http")?.containerPort ??
-      DEFAULT_PORT,
-    phase: pod.status?.phase ?? "Unknown",
-    terminating: pod.metadata?.deletionTimestamp !== undefined,
-    ready: (pod.status?.conditions ?? []).some(({ type, status }) =>
-      type === "Ready" && status === "True"
+    podName: text(metadata?.name),
+    uid: text(metadata?.uid),
+    nodeName: text(spec?.nodeName),
+    ips: [...new Set(ips)],
+    hostIp: text(status?.hostIP),
+    port: port > 0 && port < 65536 ? port : DEFAULT_PORT,
+    phase: text(status?.phase) || "Unknown",
+    terminating: text(metadata?.deletionTimestamp) !== "",
+    ready: list(status?.conditions).some((one) =>
+      one?.type === "Ready" && one.status === "True"
     ),
     created: Date.parse(
-      pod.status?.startTime ?? pod.metadata?.creationTimestamp ?? "",
-    ) ||
-      0,
+      text(status?.startTime) || text(metadata?.creationTimestamp),
+    ) || 0,
   };
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function list<T>(value: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(value) ? value : [];
 }
 
 /** This agent's own Pod, by its name. */

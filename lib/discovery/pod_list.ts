@@ -155,6 +155,6 @@ export function podList(deps: PodListDeps): PodList {
 function errorWords(error: unknown): string {
   const words = wordsOf(error);
   return error instanceof ApiError && error.status === 403
-    ? `${words} (the Role of the ServiceAccount needs get and list on pods)`
+    ? `${words} (the Role of the ServiceAccount needs list on pods)`
     : words;
 }

@@ -74,7 +74,7 @@ export function resultWords(
 }
 
 const SECRET =
-  /authorization|cookie|token|secret|password|api-?key|credential|session|jwt|assertion|signature/i;
+  /auth|cookie|token|secret|passw|key|credential|session|jwt|oidc|assertion|signature/i;
 
 /** The request's headers as Go shows them: canonical names, each an array. */
 function shownHeaders(headers: Headers): Record<string, string[]> {

@@ -55,7 +55,9 @@ export function createHandler(deps: RouteDeps): Handler {
 
 function aliveResponse({ view }: RouteDeps, request: Request): Response {
   const { body, healthy } = alive(view(), request.headers);
-  return new Response(`${JSON.stringify(body, null, 1)}\n`, {
+  // indented as in the contract: by two, and by one from there on
+  const json = JSON.stringify(body, null, 1).replaceAll("\n ", "\n  ");
+  return new Response(`${json}\n`, {
     status: healthy ? STATUS_CODE.OK : STATUS_CODE.InternalServerError,
     headers: { ...HEADERS, "content-type": "application/json" },
   });

@@ -23,6 +23,12 @@ export type ApiFetch = (
   init: { signal: AbortSignal; headers?: Record<string, string> },
 ) => Promise<Response>;
 
+/** The same with connections of its own. */
+export interface ApiAccess extends ApiFetch {
+  /** Gives up what it holds; only for programs that go on without it. */
+  close(): void;
+}
+
 /** Credentials from the files of a mounted ServiceAccount. */
 export function serviceAccount(
   readFile: (path: string) => Promise<string>,
@@ -50,17 +56,17 @@ export function serviceAccount(
 export function apiFetch(
   credentials: Credentials,
   origins: readonly string[],
-): ApiFetch {
+): ApiAccess {
   const allowed = new Set(origins.map((origin) => new URL(origin).origin));
   const clients = clientsByCa(credentials);
-  return async (url, { signal, headers }) => {
+  const get: ApiFetch = async (url, { signal, headers }) => {
     if (!allowed.has(new URL(url).origin)) {
       throw new Error(
         `${url} is not the API server: it does not get the token`,
       );
     }
     const secrets = await credentials.headers();
-    const client = clients(await credentials.ca());
+    const client = clients.get(await credentials.ca());
     return await fetch(url, {
       client,
       signal,
@@ -68,23 +74,31 @@ export function apiFetch(
       redirect: "manual", // a redirect must not carry the token elsewhere
     });
   };
+  return Object.assign(get, { close: clients.close });
 }
 
 /** Keeps one client until the CA changes; the one before lives on for its last requests. */
 function clientsByCa({ clientCertificate }: Credentials) {
   let current: { ca: string; client: Deno.HttpClient } | undefined;
   let former: Deno.HttpClient | undefined;
-  return (certificates: readonly string[]): Deno.HttpClient => {
-    const ca = certificates.join("\n");
-    if (current?.ca === ca) return current.client;
-    const client = Deno.createHttpClient({
-      caCerts: [...certificates],
-      poolMaxIdlePerHost: 0,
-      ...clientCertificate,
-    });
-    former?.close();
-    former = current?.client;
-    current = { ca, client };
-    return client;
+  return {
+    get(certificates: readonly string[]): Deno.HttpClient {
+      const ca = certificates.join("\n");
+      if (current?.ca === ca) return current.client;
+      const client = Deno.createHttpClient({
+        caCerts: [...certificates],
+        poolMaxIdlePerHost: 0,
+        ...clientCertificate,
+      });
+      former?.close();
+      former = current?.client;
+      current = { ca, client };
+      return client;
+    },
+    close() {
+      former?.close();
+      current?.client.close();
+      former = current = undefined;
+    },
   };
 }

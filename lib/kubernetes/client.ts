@@ -57,6 +57,8 @@ export interface ApiClient {
 const MAX_LIST_BYTES = 100 * 1024 * 1024;
 /** More than any single object: etcd's limit is 1.5 MB. */
 const MAX_LINE_CHARS = 8 * 1024 * 1024;
+/** A server that asks to be left alone for longer is not believed. */
+const MAX_RETRY_AFTER_S = 900;
 
 /** Makes a client for the API server at `server`, an origin without a path. */
 export function apiClient(fetch: ApiFetch, server: string): ApiClient {
@@ -98,7 +100,7 @@ export function apiClient(fetch: ApiFetch, server: string): ApiClient {
       for await (const line of lines(what, response)) {
         const event = parse(what, line) as WatchEvent<T>;
         if (event.type === "ERROR") {
-          const { code, message } = event.object as {
+          const { code, message } = (event.object ?? {}) as {
             code?: number;
             message?: string;
           };
@@ -132,7 +134,7 @@ async function statusError(what: string, response: Response) {
   let words = "";
   try {
     const text = await readAll(what, response);
-    words = (JSON.parse(text) as { message?: string }).message ?? "";
+    words = String((JSON.parse(text) as { message?: unknown }).message ?? "");
   } catch {
     // no Status object: the number has to do
   }
@@ -140,7 +142,7 @@ async function statusError(what: string, response: Response) {
   return new ApiError(
     `${what}: answered ${status}${words && `: ${words.slice(0, 500)}`}`,
     status,
-    after > 0 ? after * 1e3 : undefined,
+    after > 0 ? Math.min(after, MAX_RETRY_AFTER_S) * 1e3 : undefined,
   );
 }
 

@@ -1,0 +1,114 @@
+/**
+ * The compiled binary: what it may not do, and how it starts. `KUBENURSE_BINARY`
+ * names it and `KUBENURSE_DENORT` the base binary it was compiled with.
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const BINARY = Deno.env.get("KUBENURSE_BINARY");
+const DENORT = Deno.env.get("KUBENURSE_DENORT");
+
+function binaryTest(name: string, fn: () => Promise<void>) {
+  Deno.test({
+    name: BINARY ? name : `${name} (needs KUBENURSE_BINARY)`,
+    ignore: !BINARY,
+    fn,
+  });
+}
+
+async function run(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(BINARY!, {
+    args,
+    env,
+    clearEnv: true,
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+const IN_CLUSTER = { KUBERNETES_SERVICE_HOST: "127.0.0.1" };
+
+binaryTest("kubenurse --version names its version", async () => {
+  const { code, out } = await run(["--version"]);
+  assertEquals(code, 0);
+  assert(/^kubenurse \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+\)\n$/.test(out), out);
+});
+
+binaryTest(
+  "kubenurse --help lists the settings with their defaults",
+  async () => {
+    const { code, out } = await run(["--help"]);
+    assertEquals(code, 0);
+    assertStringIncludes(out, "KUBENURSE_CHECK_INTERVAL (5s)");
+  },
+);
+
+binaryTest("kubenurse with wrong settings exits 2 and says each", async () => {
+  const { code, err } = await run([], {
+    ...IN_CLUSTER,
+    KUBENURSE_CHECK_INTERVAL: "5",
+    KUBENURSE_INSECURE: "perhaps",
+  });
+  assertEquals(code, 2);
+  assertEquals(
+    err,
+    'Cannot read KUBENURSE_CHECK_INTERVAL="5": expected a duration such as "5s" or "1m30s"\n' +
+      'Cannot read KUBENURSE_INSECURE="perhaps": expected "true" or "false"\n',
+  );
+});
+
+binaryTest(
+  "kubenurse cannot read files that are no setting's, /etc/shadow for one",
+  async () => {
+    const { code, err } = await run([], {
+      ...IN_CLUSTER,
+      KUBENURSE_EXTRA_CA: "/etc/shadow",
+    });
+    assertEquals(code, 2);
+    assertStringIncludes(err, 'Cannot read KUBENURSE_EXTRA_CA="/etc/shadow"');
+    assertStringIncludes(err, "Requires read access");
+  },
+);
+
+binaryTest(
+  "kubenurse cannot run programs or write files: no such permission is compiled in",
+  async () => {
+    // The permissions stand in what was appended to the base binary. A key is
+    // there with `null` or an empty list when the permission was not given.
+    const bytes = await Deno.readFile(BINARY!);
+    const base = (await Deno.stat(DENORT!)).size;
+    const text = new TextDecoder("latin1").decode(bytes.subarray(base));
+    const [, permissions = ""] = /"permissions":(\{.*?\})/s.exec(text) ?? [];
+    const found = JSON.parse(permissions);
+    for (
+      const name of [
+        "allow_all",
+        "allow_run",
+        "allow_write",
+        "allow_ffi",
+        "allow_sys",
+      ]
+    ) {
+      assert(!found[name], `${name}: ${JSON.stringify(found[name])}`);
+    }
+    assertEquals(found.allow_read, [
+      "/var/run/secrets",
+      "/etc/kubenurse",
+      "/etc/ssl",
+    ]);
+  },
+);
+
+binaryTest(
+  "kubenurse is less than 35 MB larger than the base binary",
+  async () => {
+    const [{ size }, base] = [
+      await Deno.stat(BINARY!),
+      await Deno.stat(DENORT!),
+    ];
+    assert(size - base.size < 35e6, `${size - base.size} bytes`);
+  },
+);

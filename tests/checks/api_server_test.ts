@@ -1,0 +1,271 @@
+import { assert, assertEquals } from "@std/assert";
+import { apiServerProbe } from "../../lib/checks/api_server.ts";
+import type { Trace } from "../../lib/checks/api_server.ts";
+import type { Failed, Outcome, Phase } from "../../lib/checks/check.ts";
+import { failed, ok } from "../fakes/checks.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import type { FakeClock } from "../fakes/clock.ts";
+
+const SERVER = "https://10.96.0.1:443";
+const URL_TEXT = `${SERVER}/version`;
+
+type Fetch = (clock: FakeClock, signal: AbortSignal) => Promise<Response>;
+
+interface Probed {
+  readonly outcome: Outcome | undefined;
+  /** When it came, milliseconds after the start. */
+  readonly at: number;
+  readonly fetched: readonly string[];
+  /** Requests of the second kind: when, and how long they were given. */
+  readonly traced: readonly { at: number; url: string; timeoutMs: number }[];
+  readonly aborted: boolean;
+  readonly sleeping: number;
+}
+
+/** Probes with a deadline of 5 s, for up to a minute. */
+async function probed(
+  fetch: Fetch,
+  trace: (clock: FakeClock) => Promise<Outcome> = () => hang(),
+): Promise<Probed> {
+  const clock = fakeClock();
+  const fetched: string[] = [];
+  const traced: Probed["traced"][number][] = [];
+  let signal: AbortSignal | undefined;
+  let outcome: Outcome | undefined;
+  let at = -1;
+  const tracing: Trace = (url, timeoutMs) => {
+    traced.push({ at: clock.now(), url, timeoutMs });
+    return trace(clock);
+  };
+  apiServerProbe(SERVER, {
+    clock,
+    trace: tracing,
+    fetch(url, init) {
+      fetched.push(url);
+      signal = init.signal;
+      return fetch(clock, init.signal);
+    },
+  }, 5_000).then((got) => {
+    outcome = got;
+    at = clock.now();
+  });
+  await clock.advance(60_000);
+  const aborted = signal!.aborted;
+  return { outcome, at, fetched, traced, aborted, sleeping: clock.sleeping() };
+}
+
+function hang(): Promise<never> {
+  return new Promise(() => {});
+}
+
+/** Hangs until it is told to stop, as `fetch` does. */
+function hangUntil(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason))
+  );
+}
+
+async function after(clock: FakeClock, ms: number, status: number) {
+  await clock.sleep(ms);
+  return new Response('{"major":"1"}', { status });
+}
+
+Deno.test("apiServerProbe() asks for /version and gives the time that took", async () => {
+  const { outcome, fetched, traced, aborted, sleeping } = await probed(
+    (clock) => after(clock, 12, 200),
+  );
+  assertEquals(outcome, { state: "ok", seconds: 0.012, code: 200 });
+  assertEquals(fetched, [URL_TEXT]);
+  assertEquals(traced, []);
+  assertEquals([aborted, sleeping], [true, 0]);
+});
+
+for (
+  const [status, words] of [
+    [401, "answered 401 (it does not accept the ServiceAccount's token)"],
+    [
+      403,
+      "answered 403 (the ServiceAccount may not read /version: system:public-info-viewer)",
+    ],
+    [302, "answered 302, expected 200"],
+    [500, "answered 500, expected 200"],
+    [201, "answered 201, expected 200"],
+  ] as const
+) {
+  Deno.test(`apiServerProbe() fails for status ${status}`, async () => {
+    const { outcome } = await probed((clock) => after(clock, 20, status));
+    assertEquals(outcome, {
+      state: "failed",
+      seconds: 0.02,
+      phase: "status",
+      code: status,
+      message: `GET ${URL_TEXT}: ${words}`,
+    });
+  });
+}
+
+const ERRORS: readonly [Phase, string, string?][] = [
+  [
+    "dns",
+    "dns error: failed to lookup address information: Name or service not known",
+  ],
+  [
+    "connect",
+    "tcp connect error: Connection refused (os error 111)",
+    "tcp connect error: Connection refused",
+  ],
+  [
+    "connect",
+    "tcp connect error: Network is unreachable (os error 101)",
+    "tcp connect error: Network is unreachable",
+  ],
+  ["tls", "invalid peer certificate: UnknownIssuer"],
+  ["tls", "received corrupt message of type InvalidContentType"],
+  ["tls", "tls handshake eof"],
+  ["response", "connection closed before message completed"],
+];
+for (const [phase, thrown, shown = thrown] of ERRORS) {
+  Deno.test(`apiServerProbe() names phase ${phase} for "${shown}"`, async () => {
+    const cause = new Error(
+      `error sending request for url (${URL_TEXT}): client error (Connect): ${thrown}`,
+    );
+    const { outcome, at } = await probed(async (clock) => {
+      await clock.sleep(7);
+      throw new TypeError("fetch failed", { cause });
+    });
+    assertEquals(outcome, {
+      state: "failed",
+      seconds: 0.007,
+      phase,
+      message: `GET ${URL_TEXT}: ${shown}`,
+    });
+    assertEquals(at, 7);
+  });
+}
+
+Deno.test("apiServerProbe() fails when the token cannot be read", async () => {
+  const { outcome } = await probed(() =>
+    Promise.reject(new Deno.errors.NotFound("No such file: token"))
+  );
+  assertEquals(
+    (outcome as Failed).message,
+    `GET ${URL_TEXT}: No such file: token`,
+  );
+});
+
+Deno.test("apiServerProbe() fails when the body breaks off", async () => {
+  const body = new ReadableStream({
+    pull: (c) => c.error(new TypeError("connection reset")),
+  });
+  const { outcome } = await probed(() => Promise.resolve(new Response(body)));
+  assertEquals(outcome, {
+    state: "failed",
+    seconds: 0,
+    phase: "response",
+    message: `GET ${URL_TEXT}: connection reset`,
+  });
+});
+
+Deno.test("apiServerProbe() does not read a body without end", async () => {
+  let cancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (c) => c.enqueue(new Uint8Array(1024)),
+    cancel: () => void (cancelled = true),
+  });
+  const { outcome } = await probed(() => Promise.resolve(new Response(body)));
+  assertEquals(outcome?.state, "ok");
+  assert(cancelled);
+});
+
+Deno.test("apiServerProbe() sends a second request when the first is late, and takes a late answer", async () => {
+  const { outcome, traced } = await probed((clock) => after(clock, 4_000, 200));
+  assertEquals(outcome, { state: "ok", seconds: 4, code: 200 });
+  assertEquals(traced, [{ at: 3_000, url: URL_TEXT, timeoutMs: 2_000 }]);
+});
+
+const LATE: readonly {
+  name: string;
+  second: Outcome;
+  phase: Phase;
+  words: string;
+}[] = [
+  {
+    name: "the phase that the second request hung in",
+    second: failed({
+      phase: "connect",
+      message: `GET ${URL_TEXT}: connecting: no answer within 2 s`,
+    }),
+    phase: "connect",
+    words: "; a second try: connecting: no answer within 2 s",
+  },
+  {
+    name: "the phase that the second request failed in, and its address",
+    second: failed({
+      phase: "tls",
+      message: `GET ${URL_TEXT} (10.0.0.9): handshake: no`,
+    }),
+    phase: "tls",
+    words: "; a second try: (10.0.0.9): handshake: no",
+  },
+  {
+    name: "no phase before the answer when the second request got one",
+    second: ok(),
+    phase: "response",
+    words: ", though a second try got one",
+  },
+  {
+    name: "no phase before the answer when the second request got a bad one",
+    second: failed({ phase: "status", code: 401, message: "answered 401" }),
+    phase: "response",
+    words: ", though a second try got one",
+  },
+];
+for (const { name, second, phase, words } of LATE) {
+  for (const traceMs of [10, 2_000]) {
+    Deno.test(`apiServerProbe() reports at its deadline ${name} after ${traceMs} ms`, async () => {
+      const { outcome, at, aborted, sleeping } = await probed(
+        (_, signal) => hangUntil(signal),
+        async (clock) => {
+          await clock.sleep(traceMs);
+          return second;
+        },
+      );
+      assertEquals(outcome, {
+        state: "failed",
+        seconds: 5,
+        phase,
+        message: `GET ${URL_TEXT}: no answer within 5 s${words}`,
+      });
+      assertEquals(at, 5_000);
+      assertEquals([aborted, sleeping], [true, 0]);
+    });
+  }
+}
+
+Deno.test("apiServerProbe() has an outcome even if the second request cannot be made", async () => {
+  const { outcome, at } = await probed(
+    (_, signal) => hangUntil(signal),
+    () => Promise.reject(new Error("no CA file")),
+  );
+  assertEquals(outcome, {
+    state: "failed",
+    seconds: 5,
+    phase: "response",
+    message: `GET ${URL_TEXT}: no answer within 5 s; a second try: no CA file`,
+  });
+  assertEquals(at, 5_000);
+});
+
+Deno.test("apiServerProbe() hears of an answer whose body never ends", async () => {
+  const { outcome, at } = await probed(
+    (_, signal) => {
+      const body = new ReadableStream({
+        start: (c) =>
+          signal.addEventListener("abort", () => c.error(signal.reason)),
+      });
+      return Promise.resolve(new Response(body));
+    },
+    () => Promise.resolve(ok()),
+  );
+  assertEquals([outcome?.state, at], ["failed", 5_000]);
+});

@@ -1,0 +1,268 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseConfig, unknownSettings } from "../../lib/config/config.ts";
+import type { Config } from "../../lib/config/config.ts";
+import { helpText, SETTINGS } from "../../lib/config/settings.ts";
+import { ConfigError } from "../../lib/config/values.ts";
+
+type Env = Record<string, string | undefined>;
+
+const PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+const IN_POD = { KUBERNETES_SERVICE_HOST: "10.96.0.1" };
+
+function readFile(path: string): string {
+  if (path === "/ca.pem") return PEM;
+  if (path === "/key.pem") return "-----BEGIN PRIVATE KEY-----\n";
+  throw new Error(`No such file: ${path}`);
+}
+
+function parsed(env: Env): Config {
+  return parseConfig({ ...IN_POD, ...env }, readFile);
+}
+
+function errorsOf(env: Env): string[] {
+  const error = assertThrows(
+    () => parseConfig({ ...IN_POD, ...env }, readFile),
+    AggregateError,
+  );
+  assert(error.errors.every((one) => one instanceof ConfigError));
+  return error.errors.map((one) => one.message);
+}
+
+const DEFAULTS: Config = {
+  listen: { host: "", port: 8080 },
+  nodeName: undefined,
+  podName: undefined,
+  namespace: undefined,
+  apiServerDirect: "https://10.96.0.1:443",
+  apiServerDns: "https://kubernetes.default.svc.cluster.local:443",
+  ingressUrl: undefined,
+  serviceUrl: undefined,
+  neighbourFilter: "app.kubernetes.io/name=kubenurse",
+  neighbourLimit: 10,
+  allowUnschedulable: false,
+  checks: {
+    apiServerDirect: true,
+    apiServerDns: true,
+    meIngress: true,
+    meService: true,
+    neighbourhood: true,
+  },
+  intervalMs: 5_000,
+  timeoutMs: 5_000,
+  shutdownMs: 5_000,
+  insecure: false,
+  extraCaFile: undefined,
+  histogramBuckets: [.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10],
+  logFormat: "text",
+};
+
+Deno.test("parseConfig() has the documented defaults", () => {
+  assertEquals(parsed({}), DEFAULTS);
+});
+
+Deno.test("parseConfig() takes an empty or blank variable for one that is not set", () => {
+  const blank = SETTINGS.map(({ name }) => [name, "  "]);
+  assertEquals(parsed({ ...Object.fromEntries(blank), ...IN_POD }), DEFAULTS);
+  const empty = SETTINGS.map(({ name }) => [name, ""]);
+  assertEquals(parsed({ ...Object.fromEntries(empty), ...IN_POD }), DEFAULTS);
+});
+
+Deno.test("parseConfig() cannot be changed afterwards", () => {
+  assert(Object.isFrozen(parsed({})));
+});
+
+const { checks } = DEFAULTS;
+/** A variable, a value and what it changes. */
+const READ: readonly [string, string, Partial<Config>][] = [
+  ["KUBENURSE_INGRESS_URL", "https://k.example/", {
+    ingressUrl: "https://k.example",
+  }],
+  ["KUBENURSE_SERVICE_URL", "http://k:8080", { serviceUrl: "http://k:8080" }],
+  ["KUBENURSE_NAMESPACE", "kube-system", { namespace: "kube-system" }],
+  ["KUBENURSE_NEIGHBOUR_FILTER", "app=nurse", { neighbourFilter: "app=nurse" }],
+  ["KUBENURSE_NEIGHBOUR_LIMIT", "0", { neighbourLimit: 0 }],
+  ["KUBENURSE_ALLOW_UNSCHEDULABLE", "true", { allowUnschedulable: true }],
+  ["KUBENURSE_CHECK_API_SERVER_DIRECT", "false", {
+    checks: { ...checks, apiServerDirect: false },
+  }],
+  ["KUBENURSE_CHECK_API_SERVER_DNS", "false", {
+    checks: { ...checks, apiServerDns: false },
+  }],
+  ["KUBENURSE_CHECK_ME_INGRESS", "false", {
+    checks: { ...checks, meIngress: false },
+  }],
+  ["KUBENURSE_CHECK_ME_SERVICE", "false", {
+    checks: { ...checks, meService: false },
+  }],
+  ["KUBENURSE_CHECK_NEIGHBOURHOOD", "false", {
+    checks: { ...checks, neighbourhood: false },
+  }],
+  ["KUBENURSE_CHECK_INTERVAL", "100ms", { intervalMs: 100 }],
+  ["KUBENURSE_INSECURE", "true", { insecure: true }],
+  ["KUBENURSE_EXTRA_CA", "/ca.pem", { extraCaFile: "/ca.pem" }],
+  ["KUBENURSE_HISTOGRAM_BUCKETS", ".1,1", { histogramBuckets: [0.1, 1] }],
+  ["KUBENURSE_SHUTDOWN_DURATION", "0s", { shutdownMs: 0 }],
+  ["KUBENURSE_LISTEN_ADDRESS", "[::1]:9", { listen: { host: "::1", port: 9 } }],
+  ["KUBENURSE_LOG_FORMAT", "json", { logFormat: "json" }],
+  ["NODE_NAME", "node-1.example.com", { nodeName: "node-1.example.com" }],
+  ["POD_NAME", "kubenurse-x2bwx", { podName: "kubenurse-x2bwx" }],
+  ["HOSTNAME", "kubenurse-x2bwx", { podName: "kubenurse-x2bwx" }],
+  ["KUBERNETES_SERVICE_HOST", "fd00::1", {
+    apiServerDirect: "https://[fd00::1]:443",
+  }],
+  ["KUBERNETES_SERVICE_PORT", "6443", {
+    apiServerDirect: "https://10.96.0.1:6443",
+    apiServerDns: "https://kubernetes.default.svc.cluster.local:6443",
+  }],
+  ["KUBERNETES_SERVICE_DNS", "k.example", {
+    apiServerDns: "https://k.example:443",
+  }],
+];
+for (const [name, value, change] of READ) {
+  Deno.test(`parseConfig() reads ${name}=${value}`, () => {
+    assertEquals(parsed({ [name]: value }), { ...DEFAULTS, ...change });
+  });
+}
+
+Deno.test("parseConfig() prefers POD_NAME to HOSTNAME", () => {
+  assertEquals(parsed({ POD_NAME: "pod", HOSTNAME: "host" }).podName, "pod");
+});
+
+const BOOLEAN = '"true" or "false"';
+const URL_TEXT = 'a URL such as "https://kubenurse.example.com"';
+const NAME =
+  "the name of a Kubernetes object (lower case letters, digits, - and .)";
+const CA = "a readable PEM file with at least one certificate";
+/** A variable, a wrong value and what is wanted instead. */
+const REFUSED: readonly [string, string, string][] = [
+  ["KUBENURSE_INGRESS_URL", "kubenurse.example.com", URL_TEXT],
+  [
+    "KUBENURSE_INGRESS_URL",
+    "https://k/?x=1",
+    "a URL without a ?query or a #fragment",
+  ],
+  ["KUBENURSE_SERVICE_URL", "tcp://10.0.0.1:8080", URL_TEXT],
+  ["KUBENURSE_NAMESPACE", "Kube_System", NAME],
+  ["KUBENURSE_NAMESPACE", "../default", NAME],
+  [
+    "KUBENURSE_NEIGHBOUR_FILTER",
+    "app=kube nurse",
+    'a label selector such as "app.kubernetes.io/name=kubenurse"',
+  ],
+  ["KUBENURSE_NEIGHBOUR_LIMIT", "ten", "a whole number from 0 to 1000000"],
+  ["KUBENURSE_NEIGHBOUR_LIMIT", "-1", "a whole number from 0 to 1000000"],
+  ["KUBENURSE_NEIGHBOUR_LIMIT", "1000001", "a whole number from 0 to 1000000"],
+  ["KUBENURSE_ALLOW_UNSCHEDULABLE", "yes", BOOLEAN],
+  ["KUBENURSE_CHECK_API_SERVER_DIRECT", "no", BOOLEAN],
+  ["KUBENURSE_CHECK_API_SERVER_DNS", "off", BOOLEAN],
+  ["KUBENURSE_CHECK_ME_INGRESS", "disabled", BOOLEAN],
+  ["KUBENURSE_CHECK_ME_SERVICE", "2", BOOLEAN],
+  ["KUBENURSE_CHECK_NEIGHBOURHOOD", "flase", BOOLEAN],
+  ["KUBENURSE_CHECK_INTERVAL", "5", 'a duration such as "5s" or "1m30s"'],
+  ["KUBENURSE_CHECK_INTERVAL", "99ms", "a duration of 100ms or more"],
+  ["KUBENURSE_CHECK_INTERVAL", "0", "a duration of 100ms or more"],
+  ["KUBENURSE_INSECURE", "tru", BOOLEAN],
+  ["KUBENURSE_EXTRA_CA", "/missing.pem", `${CA} (No such file: /missing.pem)`],
+  ["KUBENURSE_EXTRA_CA", "/key.pem", CA],
+  [
+    "KUBENURSE_HISTOGRAM_BUCKETS",
+    "1,.5",
+    'rising numbers of seconds such as ".005,.01,.1,1"',
+  ],
+  ["KUBENURSE_SHUTDOWN_DURATION", "-1s", 'a duration such as "5s" or "1m30s"'],
+  [
+    "KUBENURSE_LISTEN_ADDRESS",
+    "8080",
+    'an address to listen on such as ":8080" or "[::]:8080"',
+  ],
+  ["KUBENURSE_LOG_FORMAT", "xml", '"text" or "json"'],
+  ["NODE_NAME", "node 1", NAME],
+  ["POD_NAME", "-x", NAME],
+  ["KUBERNETES_SERVICE_HOST", "10.96.0.1:443", "a host name or an IP address"],
+  [
+    "KUBERNETES_SERVICE_HOST",
+    "",
+    'the address of the API server; every Pod has it, outside a cluster use "deno task dev"',
+  ],
+  ["KUBERNETES_SERVICE_PORT", "0", "a whole number from 1 to 65535"],
+  ["KUBERNETES_SERVICE_PORT", "https", "a whole number from 1 to 65535"],
+  [
+    "KUBERNETES_SERVICE_DNS",
+    "https://kubernetes",
+    "a host name or an IP address",
+  ],
+];
+for (const [name, value, wanted] of REFUSED) {
+  Deno.test(`parseConfig() refuses ${name}=${value}`, () => {
+    assertEquals(errorsOf({ [name]: value }), [
+      `Cannot read ${name}=${JSON.stringify(value)}: expected ${wanted}`,
+    ]);
+  });
+}
+
+Deno.test("the cases above leave out no setting", () => {
+  const all = new Set<string>(SETTINGS.map(({ name }) => name));
+  assertEquals(all.difference(new Set(READ.map(([name]) => name))), new Set());
+  assertEquals(
+    all.difference(new Set(REFUSED.map(([name]) => name))),
+    new Set(),
+  );
+});
+
+Deno.test("parseConfig() shows all errors at once", () => {
+  const wrong = new Map(REFUSED.map(([name, value]) => [name, value]));
+  const shown = errorsOf(Object.fromEntries(wrong));
+  const named = shown.map((text) => /^Cannot read (\w+)=/.exec(text)?.[1]);
+  assertEquals(named.toSorted(), [...wrong.keys()].sort());
+});
+
+Deno.test("parseConfig() shows each error on one line", () => {
+  const [text, ...rest] = errorsOf({ KUBENURSE_NAMESPACE: "a\nfake line" });
+  assertEquals(rest, []);
+  assertEquals(text!.includes("\n"), false);
+});
+
+const SERVICE_LINKS = [
+  "KUBENURSE_PORT",
+  "KUBENURSE_PORT_8080_TCP",
+  "KUBENURSE_PORT_8080_TCP_ADDR",
+  "KUBENURSE_PORT_8080_TCP_PORT",
+  "KUBENURSE_PORT_8080_TCP_PROTO",
+  "KUBENURSE_SERVICE_HOST",
+  "KUBENURSE_SERVICE_PORT",
+  "KUBENURSE_SERVICE_PORT_HTTP",
+];
+for (const name of SERVICE_LINKS) {
+  Deno.test(`unknownSettings() leaves out the Service link ${name}`, () => {
+    assertEquals(unknownSettings({ [name]: "x" }), []);
+  });
+}
+
+Deno.test("unknownSettings() names what looks like a setting and is none, sorted", () => {
+  const env = {
+    KUBENURSE_SERVICE_URI: "http://kubenurse",
+    KUBENURSE_CHEK_INTERVAL: "5s",
+    KUBENURSE_SERVICE_URL: "http://kubenurse",
+    PATH: "/bin",
+    MY_KUBENURSE_X: "1",
+  };
+  assertEquals(unknownSettings(env), [
+    "KUBENURSE_CHEK_INTERVAL",
+    "KUBENURSE_SERVICE_URI",
+  ]);
+});
+
+Deno.test("parseConfig() does not refuse unknown settings", () => {
+  assertEquals(parsed({ KUBENURSE_CHEK_INTERVAL: "5s" }), DEFAULTS);
+});
+
+Deno.test("helpText() names each setting with its default", () => {
+  const text = helpText("1.2.3");
+  assert(text.startsWith("kubenurse 1.2.3: "));
+  for (const setting of SETTINGS) {
+    const shown = setting.default === "" ? "" : ` (${setting.default})`;
+    assert(
+      text.includes(`\n  ${setting.name}${shown}\n      ${setting.help}\n`),
+    );
+  }
+});

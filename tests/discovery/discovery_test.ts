@@ -1,0 +1,291 @@
+import { assert, assertEquals } from "@std/assert";
+import { createDiscovery } from "../../lib/discovery/discovery.ts";
+import type {
+  Discovery,
+  DiscoveryDeps,
+} from "../../lib/discovery/discovery.ts";
+import type { Neighbour } from "../../lib/discovery/neighbours.ts";
+import { fakeApiServer, never, refused, status } from "../fakes/api_server.ts";
+import type { Answer, FakeApiServer } from "../fakes/api_server.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import type { FakeClock } from "../fakes/clock.ts";
+import { fakeLog } from "../fakes/log.ts";
+import { pod } from "../fakes/pods.ts";
+
+interface Setup {
+  readonly clock: FakeClock;
+  readonly server: FakeApiServer;
+  readonly discovery: Discovery;
+}
+
+/** Runs the discovery of `node-1` in a cluster of four while `test` runs. */
+async function discovering(
+  test: (setup: Setup) => Promise<void>,
+  changes: Partial<DiscoveryDeps> = {},
+) {
+  const clock = fakeClock();
+  using _ = clock.takeOverTimeouts();
+  const server = fakeApiServer(clock);
+  server.pods = [pod(1), pod(2), pod(3), pod(4)];
+  const discovery = createDiscovery({
+    api: server.client,
+    clock,
+    random: () => 0.5,
+    log: fakeLog(),
+    namespace: "kube-system",
+    selector: "app=kubenurse",
+    podName: "kubenurse-1",
+    nodeName: "node-1",
+    limit: 10,
+    allowUnschedulable: false,
+    ...changes,
+  });
+  const stop = new AbortController();
+  const running = discovery.run(stop.signal);
+  await clock.settle();
+  try {
+    await test({ clock, server, discovery });
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+function nodes(discovery: Discovery): string[] {
+  return discovery.neighbours().map(({ nodeName }) => nodeName).sort();
+}
+
+function on(node: string, discovery: Discovery): Neighbour {
+  return discovery.neighbours().find(({ nodeName }) => nodeName === node)!;
+}
+
+/** Whether a neighbour is still there, and after how many milliseconds that is known. */
+async function verdict({ clock, discovery }: Setup, neighbour: Neighbour) {
+  const asked = clock.now();
+  let answer: { there: boolean; afterMs: number } | undefined;
+  discovery.isStillThere(neighbour).then((there) =>
+    answer = { there, afterMs: clock.now() - asked }
+  );
+  await clock.advance(5_000);
+  assert(answer, "no answer within 5 s");
+  return answer;
+}
+
+Deno.test("createDiscovery() knows the neighbours after the first list", () =>
+  discovering(async ({ clock, discovery }) => {
+    await discovery.first;
+    assertEquals(nodes(discovery), ["node-2", "node-3", "node-4"]);
+    assertEquals(discovery.error(), undefined);
+    assertEquals(discovery.ageSeconds(), 0);
+    await clock.advance(2_500);
+    assertEquals(discovery.ageSeconds(), 2.5);
+  }));
+
+Deno.test("createDiscovery() knows nothing before the first list", () =>
+  discovering(({ discovery }) => {
+    const idle = createDiscovery({
+      api: { list: never, watch: () => assert(false) },
+    } as unknown as DiscoveryDeps);
+    assertEquals(idle.ageSeconds(), undefined);
+    assertEquals(idle.nodeName(), undefined);
+    assertEquals(idle.isCordoned(), false);
+    assert(discovery);
+    return Promise.resolve();
+  }));
+
+Deno.test("createDiscovery() reads its node from its own Pod", () =>
+  discovering(({ discovery }) => {
+    assertEquals(discovery.nodeName(), "node-1");
+    assertEquals(nodes(discovery), ["node-2", "node-3", "node-4"]);
+    return Promise.resolve();
+  }, { nodeName: undefined }));
+
+Deno.test("createDiscovery() sees nodes being cordoned, its own too", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    for (const name of ["node-1", "node-2"]) {
+      server.watch().send("ADDED", { metadata: { name } });
+    }
+    await clock.settle();
+    assertEquals(discovery.isCordoned(), true);
+    assertEquals(nodes(discovery), ["node-3", "node-4"]);
+    server.watch().send("DELETED", { metadata: { name: "node-1" } });
+    await clock.settle();
+    assertEquals(discovery.isCordoned(), false);
+  }));
+
+Deno.test("createDiscovery() does not ask for nodes when cordoned ones count", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    await clock.advance(60_000);
+    assertEquals(server.nodeList.asked, []);
+    assertEquals(discovery.isCordoned(), false);
+    assertEquals(nodes(discovery).length, 3);
+  }, { allowUnschedulable: true }));
+
+Deno.test("createDiscovery() takes a young Pod in once it is ready or no longer young", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    const startTime = new Date(clock.wall()).toISOString();
+    server.pods = [pod(1), pod(2, { status: { startTime, conditions: [] } })];
+    await clock.advance(10_000);
+    assertEquals(nodes(discovery), []);
+    await clock.advance(50_001);
+    assertEquals(nodes(discovery), ["node-2"]);
+  }));
+
+const OUTAGES: readonly { name: string; answer: Answer }[] = [
+  { name: "is away", answer: refused },
+  { name: "hangs", answer: never },
+  { name: "answers 401", answer: () => status(401, "Unauthorized") },
+  { name: "answers 403", answer: () => status(403, "forbidden") },
+  { name: "answers 410", answer: () => status(410, "too old") },
+  {
+    name: "answers 429",
+    answer: () => status(429, "slow down", { "retry-after": "60" }),
+  },
+  { name: "answers 500", answer: () => status(500, "no") },
+  { name: "answers garbage", answer: () => new Response("garbage") },
+];
+for (const { name, answer } of OUTAGES) {
+  Deno.test(`createDiscovery() keeps its neighbours while the API server ${name}`, () =>
+    discovering(async (setup) => {
+      const { clock, server, discovery } = setup;
+      server.podList.answer = answer;
+      server.nodeList.answer = answer;
+      server.watch().break();
+      await clock.advance(3_600_000);
+      assertEquals(nodes(discovery), ["node-2", "node-3", "node-4"]);
+      assertEquals(discovery.ageSeconds(), 3_600);
+      assert(discovery.error() !== undefined);
+
+      const { there } = await verdict(setup, on("node-2", discovery));
+      assertEquals(there, true);
+    }));
+}
+
+Deno.test("isStillThere() is a matter of one list for a neighbour that was replaced", () =>
+  discovering(async (setup) => {
+    const { server, discovery } = setup;
+    const gone = on("node-2", discovery);
+    server.pods = [pod(1), pod(9, { spec: { nodeName: "node-2" } }), pod(3)];
+    assertEquals(await verdict(setup, gone), { there: false, afterMs: 2_000 });
+    assertEquals(server.podList.asked, [0, 2_000]);
+    assertEquals(on("node-2", discovery).podName, "kubenurse-9");
+  }));
+
+for (
+  const { name, successor } of [
+    { name: "has stopped", successor: [] },
+    {
+      name: "terminates",
+      successor: [
+        pod(2, {
+          metadata: {
+            name: "kubenurse-2",
+            uid: "uid-2",
+            deletionTimestamp: "2024-01-01T00:00:00Z",
+          },
+        }),
+      ],
+    },
+    {
+      name: "has a successor of the same name",
+      successor: [pod(2, { metadata: { name: "kubenurse-2", uid: "other" } })],
+    },
+    {
+      name: "has another address",
+      successor: [pod(2, { status: { podIP: "10.0.0.22", podIPs: [] } })],
+    },
+    {
+      name: "has failed",
+      successor: [pod(2, { status: { phase: "Failed" } })],
+    },
+  ]
+) {
+  Deno.test(`isStillThere() denies a neighbour that ${name}`, () =>
+    discovering(async (setup) => {
+      const gone = on("node-2", setup.discovery);
+      setup.server.pods = [pod(1), ...successor, pod(3)];
+      assertEquals((await verdict(setup, gone)).there, false);
+    }));
+}
+
+Deno.test("isStillThere() denies a neighbour whose node was cordoned", () =>
+  discovering(async (setup) => {
+    const cordoned = on("node-2", setup.discovery);
+    setup.server.watch().send("ADDED", { metadata: { name: "node-2" } });
+    assertEquals((await verdict(setup, cordoned)).there, false);
+  }));
+
+Deno.test("isStillThere() does not excuse a neighbour for one that comes before it on the ring", () =>
+  discovering(async (setup) => {
+    const { server, discovery } = setup;
+    const [failing] = discovery.neighbours();
+    server.pods = Array.from({ length: 400 }, (_, i) => pod(i + 1));
+    assertEquals(await verdict(setup, failing!), {
+      there: true,
+      afterMs: 2_000,
+    });
+    assert(discovery.neighbours()[0]!.nodeName !== failing!.nodeName);
+  }, { limit: 1 }));
+
+Deno.test("isStillThere() looks a neighbour up that was confirmed ever more seldom", () =>
+  discovering(async (setup) => {
+    const { clock, server, discovery } = setup;
+    server.pods = Array.from({ length: 1_000 }, (_, i) => pod(i + 1)); // seldom polled
+    await clock.advance(13_000);
+    const failing = on("node-2", discovery);
+    const before = server.podList.asked.length;
+    for (let round = 0; round < 48; round++) { // four minutes
+      assertEquals(await verdict(setup, failing), {
+        there: true,
+        afterMs: 0,
+      });
+    }
+    const lookups = server.podList.asked.slice(before)
+      .map((at, i, all) => at - (all[i - 1] ?? at));
+    assertEquals(lookups, [0, 10_000, 20_000, 40_000, 80_000]);
+  }, { limit: 0 }));
+
+Deno.test("isStillThere() looks a neighbour up anew that has answered in between", () =>
+  discovering(async (setup) => {
+    const { server, discovery } = setup;
+    const failing = on("node-2", discovery);
+    await verdict(setup, failing);
+    assertEquals(server.podList.asked.length, 2);
+    await verdict(setup, failing);
+    assertEquals(server.podList.asked.length, 2);
+    discovery.answered(failing);
+    await verdict(setup, failing);
+    assertEquals(server.podList.asked.length, 3);
+  }));
+
+Deno.test("isStillThere() is one list for all that fail at the same time", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    await clock.advance(3_000);
+    const verdicts = Promise.all(
+      discovery.neighbours().map(discovery.isStillThere),
+    );
+    await clock.advance(0);
+    assertEquals(await verdicts, [true, true, true]);
+    assertEquals(server.podList.asked, [0, 3_000]);
+  }));
+
+Deno.test("isStillThere() does not wait for an API server that hangs", () =>
+  discovering(async (setup) => {
+    setup.server.podList.answer = never;
+    assertEquals(await verdict(setup, on("node-2", setup.discovery)), {
+      there: true,
+      afterMs: 3_000,
+    });
+  }));
+
+Deno.test("isStillThere() does not ask an API server that is known to be away", () =>
+  discovering(async (setup) => {
+    const { clock, server, discovery } = setup;
+    server.podList.answer = () => status(429, "", { "retry-after": "900" });
+    await clock.advance(10_000);
+    assertEquals(await verdict(setup, on("node-2", discovery)), {
+      there: true,
+      afterMs: 0,
+    });
+    assertEquals(server.podList.asked.length, 2);
+  }));
