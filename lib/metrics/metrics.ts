@@ -1,9 +1,9 @@
 /**
- * From outcomes to numbers. The only module that knows prom-client.
+ * From outcomes to numbers. Together with `prom_client.ts` all that knows prom-client.
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry, Summary } from "prom-client";
+import { Counter, Gauge, Histogram, Registry, Summary } from "./prom_client.ts";
 import { eventOf } from "../checks/check.ts";
 import type { Outcome } from "../checks/check.ts";
 import { DEFINITIONS } from "./definitions.ts";
