@@ -101,7 +101,7 @@ const usual = await agent("5s");
   const minuteRss = child.rss().toFixed(0);
 
   say(`an agent that makes ${PROBES} checks ...`);
-  const fast = await agent("100ms");
+  const fast = await agent("250ms");
   await using many: Measured = fast.child;
   let probes = 0;
   while (probes < PROBES) {

@@ -3,10 +3,7 @@
  *
  * @module
  */
-
-/** V8's settings of the compiled binary: see tools/build.ts. */
-export const V8_FLAGS =
-  "--v8-flags=--max-semi-space-size=1,--optimize-for-size";
+import { V8_FLAGS } from "../tools/v8_flags.ts";
 
 /** A process under measurement. */
 export interface Measured extends AsyncDisposable {
@@ -26,14 +23,16 @@ export function measured(
   file: string,
   args: readonly string[] = [],
   env: Record<string, string> = {},
-  flags: readonly string[] = [V8_FLAGS],
+  flags: readonly string[] = [`--v8-flags=${V8_FLAGS}`],
 ): Measured {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", ...flags, file, ...args],
     env: {
       HOME: Deno.env.get("HOME") ?? "",
       ...env,
+      // as in the Dockerfile
       MALLOC_TRIM_THRESHOLD_: "65536",
+      MALLOC_ARENA_MAX: "1",
     },
     clearEnv: true, // certificates of this machine would be loaded too
     stdin: "null",

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { V8_FLAGS } from "./v8_flags.ts";
 
 /** Files that settings may name: see docs/configuration.md. */
 const READABLE = [
@@ -17,9 +18,6 @@ const READABLE = [
   "/etc/kubenurse",
   "/etc/ssl",
 ];
-
-/** Small young generation: else resident memory drifts; see docs/design.md. */
-const V8_FLAGS = "--max-semi-space-size=1,--optimize-for-size";
 
 const BUNDLE = "dist/kubenurse.js";
 

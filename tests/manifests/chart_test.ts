@@ -154,7 +154,6 @@ toolTest("the chart does not pass on what is the agent's default", [
     "KUBENURSE_NAMESPACE",
     "KUBENURSE_SERVICE_URL",
     "KUBENURSE_INGRESS_URL",
-    "MALLOC_TRIM_THRESHOLD_",
   ]);
 });
 

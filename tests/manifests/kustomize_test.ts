@@ -47,9 +47,8 @@ for (const folder of FOLDERS) {
     const objects = await kustomize(folder);
     const env = environment(objects);
     const known = new Set<string>(SETTINGS.map(({ name }) => name));
-    // glibc's, not the agent's
     const others = envOf(objects).map(({ name }) => name)
-      .filter((name) => name !== "MALLOC_TRIM_THRESHOLD_" && !known.has(name));
+      .filter((name) => !known.has(name));
     assertEquals(others, []);
     assertEquals(unknownSettings(env), []);
     const config = parseConfig(env, () => "");
