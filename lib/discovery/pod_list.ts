@@ -50,7 +50,7 @@ export interface PodListDeps {
 /** A list that takes longer has failed. */
 const TIMEOUT_MS = 10_000;
 /** Refreshes that are asked for come no faster than this. */
-const REFRESH_GAP_MS = 2_000;
+const REFRESH_GAP_MS = 1_000;
 /** While Pods start or stop, for so many polls in a row. */
 const UNSETTLED_MS = 3_000;
 const UNSETTLED_POLLS = 20;
