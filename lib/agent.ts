@@ -6,10 +6,14 @@
  */
 import { eventOf } from "./checks/check.ts";
 import type { Check, Outcome } from "./checks/check.ts";
+import { dnsProbe } from "./checks/dns_probe.ts";
 import { httpProbe } from "./checks/http_probe.ts";
+import type { HttpRequest } from "./checks/http_probe.ts";
+import { socketProbe } from "./checks/socket_probe.ts";
+import type { SocketRequest } from "./checks/socket_probe.ts";
 import { checksFor } from "./checks/sources.ts";
 import type { CheckDeps } from "./checks/sources.ts";
-import { trusting } from "./checks/trust.ts";
+import { httpsOrigin, trusting } from "./checks/trust.ts";
 import type { Config } from "./config/config.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
 import { createHandler } from "./http/routes.ts";
@@ -61,6 +65,9 @@ const FORGET_MS = 300_000;
 /** The first round waits so long for the first list of neighbours. */
 const FIRST_LIST_MS = 2_000;
 
+const NOT_LISTED =
+  "not listed yet, the first request to the API server is still running";
+
 /**
  * Until an agent is ready, seen to be so, and put behind its Service, checks
  * through the Service may fail without meaning anything.
@@ -92,8 +99,13 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   }, { ...deps.build, buckets: config.histogramBuckets });
 
   async function serviceCa() {
-    return [...await deps.clusterCa(), ...await deps.extraCa()];
+    const none = () => [] as readonly string[]; // one must not cost the other
+    return [
+      ...await deps.clusterCa().catch(none),
+      ...await deps.extraCa().catch(none),
+    ];
   }
+  const trust = { ca: serviceCa, insecure: config.insecure };
   const checkDeps: CheckDeps = {
     clock,
     fetch: deps.apiFetch,
@@ -103,11 +115,20 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
         timeoutMs,
         clock.now,
       ),
-    probe: trusting(
+    http: trusting<HttpRequest>(
       (request, timeoutMs) => httpProbe(request, timeoutMs, clock.now),
-      serviceCa,
-      config.insecure,
+      { ...trust, server: httpsOrigin },
     ),
+    socket: trusting<SocketRequest>(
+      (request, timeoutMs) =>
+        socketProbe(request, timeoutMs, clock.now, clock.wall),
+      {
+        ...trust,
+        server: ({ kind, host, port }) =>
+          kind === "tls" ? `${host}:${port}` : undefined,
+      },
+    ),
+    dns: (request, timeoutMs) => dnsProbe(request, timeoutMs, clock.now),
     origin: deps.hostname,
     impossible: deps.impossible,
   };
@@ -163,8 +184,8 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   function neighbourhoodState(): string {
     if (!config.checks.neighbourhood) return "skipped";
     const error = discovery.error();
-    if (error === undefined) return "ok";
     const age = discovery.ageSeconds();
+    if (error === undefined) return age === undefined ? NOT_LISTED : "ok";
     return age === undefined
       ? `${error}; there is no list of neighbours yet`
       : `${error}; the list in use is ${Math.round(age)} s old`;

@@ -14,12 +14,15 @@ export type Phase =
   | "response"
   | "status";
 
-/** A request that was answered with status 200. */
+/** A request that was answered with status 200, or a connection that came about. */
 export interface Ok {
   readonly state: "ok";
   /** From the start to the last byte. */
   readonly seconds: number;
-  readonly code: number;
+  /** Status code; a target that is not HTTP has none. */
+  readonly code?: number;
+  /** How long the certificate that was shown is still valid, days. */
+  readonly certificateDays?: number;
 }
 
 /** A request that was not. */

@@ -10,6 +10,7 @@ import tls from "node:tls";
 import type { Socket } from "node:net";
 import { wordsOf } from "../platform.ts";
 import type { Outcome, Phase } from "./check.ts";
+import { DOING, isIp, isTls, why } from "./words.ts";
 
 /** What to ask, and whom to trust. */
 export interface HttpRequest {
@@ -24,16 +25,6 @@ export interface HttpRequest {
 
 /** An answer longer than this is not read to its end. */
 const MAX_BODY_BYTES = 64 * 1024;
-
-/** What was being done when it failed, for the message. */
-const DOING: Record<Phase, string> = {
-  dns: "looking up the name",
-  connect: "connecting",
-  tls: "in the TLS handshake",
-  request: "sending the request",
-  response: "waiting for the answer",
-  status: "",
-};
 
 /**
  * Makes one request on a fresh connection. Redirects are not followed.
@@ -155,38 +146,10 @@ function options(
   };
 }
 
-function isIp(name: string): boolean {
-  return name.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(name);
-}
-
 function statusWords(response: http.IncomingMessage): string {
   const { statusCode, statusMessage, headers } = response;
   const status = `answered ${statusCode} ${statusMessage ?? ""}`.trimEnd();
   return headers.location
     ? `${status}, a redirect to ${headers.location.slice(0, 200)}, not followed`
     : `${status}, expected 200`;
-}
-
-const WORDS: Record<string, string> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset by the other side",
-  EHOSTUNREACH: "no route to the host",
-  ENETUNREACH: "no route to the network",
-  ETIMEDOUT: "connection timed out",
-  EPIPE: "the other side closed the connection",
-  ENOTFOUND: "the name does not exist",
-  EAI_AGAIN: "the DNS server did not answer",
-  CERT_HAS_EXPIRED: "the certificate has expired",
-};
-
-/** Some runtimes tell of a bad certificate only after `secureConnect`. */
-function isTls(error: Error): boolean {
-  const code = (error as { code?: string }).code ?? "";
-  return /^(ERR_TLS|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code) ||
-    /certificate/i.test(error.message);
-}
-
-function why(error: Error): string {
-  const code = (error as { code?: string }).code ?? "";
-  return WORDS[code] ?? wordsOf(error);
 }

@@ -4,19 +4,27 @@
  * @module
  */
 import type { Config } from "../config/config.ts";
+import type { ExtraCheck } from "../config/extra_checks.ts";
 import type { Neighbour } from "../discovery/neighbours.ts";
 import { apiServerProbe } from "./api_server.ts";
 import type { ApiServerDeps } from "./api_server.ts";
 import type { Check, Outcome } from "./check.ts";
+import type { DnsRequest } from "./dns_probe.ts";
 import type { HttpRequest } from "./http_probe.ts";
+import type { SocketRequest } from "./socket_probe.ts";
 
 /** What the checks touch outside. */
 export interface CheckDeps extends ApiServerDeps {
-  /** An HTTP request with the trust that this agent's settings give. */
-  readonly probe: (
+  /** Requests with the trust that this agent's settings give. */
+  readonly http: (
     request: Pick<HttpRequest, "url" | "headers">,
     timeoutMs: number,
   ) => Promise<Outcome>;
+  readonly socket: (
+    request: Pick<SocketRequest, "kind" | "host" | "port">,
+    timeoutMs: number,
+  ) => Promise<Outcome>;
+  readonly dns: (request: DnsRequest, timeoutMs: number) => Promise<Outcome>;
   /** What this agent calls itself to neighbours. */
   readonly origin: string;
   /** Why checks cannot work from where this agent runs, by type; `path` is for all paths. */
@@ -49,6 +57,7 @@ export function checksFor(
     me("me_ingress", config.ingressUrl, checks.meIngress, deps),
     me("me_service", config.serviceUrl, checks.meService, deps),
     ...neighbours.map((neighbour) => path(neighbour, deps)),
+    ...config.extraChecks.map((check) => extra(check, deps)),
   ];
 }
 
@@ -81,7 +90,7 @@ function me(
   return {
     type,
     throughService: true,
-    run: (timeoutMs) => deps.probe({ url }, timeoutMs),
+    run: (timeoutMs) => deps.http({ url }, timeoutMs),
   };
 }
 
@@ -96,8 +105,20 @@ function path(neighbour: Neighbour, deps: CheckDeps): Check {
   return {
     type,
     neighbour,
-    run: (timeoutMs) => deps.probe(request, timeoutMs),
+    run: (timeoutMs) => deps.http(request, timeoutMs),
   };
+}
+
+function extra({ name, target }: ExtraCheck, deps: CheckDeps): Check {
+  switch (target.kind) {
+    case "http":
+      return { type: name, run: (timeoutMs) => deps.http(target, timeoutMs) };
+    case "tcp":
+    case "tls":
+      return { type: name, run: (timeoutMs) => deps.socket(target, timeoutMs) };
+    case "dns":
+      return { type: name, run: (timeoutMs) => deps.dns(target, timeoutMs) };
+  }
 }
 
 function skipped(type: string, reason: string): Check {

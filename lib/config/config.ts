@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { extraChecks } from "./extra_checks.ts";
+import type { ExtraCheck } from "./extra_checks.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SettingName } from "./settings.ts";
 import {
@@ -42,6 +44,7 @@ export interface Config {
     readonly meService: boolean;
     readonly neighbourhood: boolean;
   };
+  readonly extraChecks: readonly ExtraCheck[];
   readonly intervalMs: number;
   /** Deadline of one check. */
   readonly timeoutMs: number;
@@ -120,6 +123,7 @@ export function parseConfig(
       meService: read("KUBENURSE_CHECK_ME_SERVICE", boolean),
       neighbourhood: read("KUBENURSE_CHECK_NEIGHBOURHOOD", boolean),
     },
+    extraChecks: optional("KUBENURSE_EXTRA_CHECKS", extraChecks) ?? [],
     intervalMs: read("KUBENURSE_CHECK_INTERVAL", interval),
     timeoutMs: TIMEOUT_MS,
     shutdownMs: read("KUBENURSE_SHUTDOWN_DURATION", durationMs),

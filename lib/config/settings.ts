@@ -74,6 +74,12 @@ export const SETTINGS = [
     help: "Whether to look for neighbours and check the paths to them.",
   },
   {
+    name: "KUBENURSE_EXTRA_CHECKS",
+    default: "",
+    help:
+      "Further checks, name:url with | between them; besides http and https: tcp://host:port, tls://host:port, dns://resolver/name?type=A.",
+  },
+  {
     name: "KUBENURSE_CHECK_INTERVAL",
     default: "5s",
     help:

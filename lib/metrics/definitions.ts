@@ -47,6 +47,12 @@ export const DEFINITIONS = {
     help:
       "Checks that failed, by what failed: dns_done, connect_done, tls_handshake_done, wrote_request, status_code_<code>, round_trip_error.",
   },
+  certificate: {
+    name: "kubenurse_certificate_days_left",
+    kind: "gauge",
+    labels: ["type"],
+    help: "Days that the certificate shown to a tls:// check is still valid.",
+  },
   incoming: {
     name: "kubenurse_neighbourhood_incoming_checks",
     kind: "gauge",

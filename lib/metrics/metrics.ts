@@ -85,7 +85,7 @@ export function createMetrics(
   }
 
   const errors = new Counter(options(DEFINITIONS.errors));
-  const request = new Summary({
+  const request = new WindowSummary({
     ...options(DEFINITIONS.request),
     percentiles: [0.5, 0.9, 0.99],
     maxAgeSeconds: WINDOW_S,
@@ -97,6 +97,7 @@ export function createMetrics(
     buckets: [...buckets],
   });
   const requests = new Counter(options(DEFINITIONS.requests));
+  const certificate = new Gauge(options(DEFINITIONS.certificate));
   const errorEvents = new Counter(options(DEFINITIONS.errorEvents));
   const round = new Gauge(options(DEFINITIONS.round));
   const rounds = new Counter(options(DEFINITIONS.rounds));
@@ -132,6 +133,9 @@ export function createMetrics(
         duration.observe({ type }, outcome.seconds);
       }
       if (outcome.state === "ok") {
+        if (outcome.certificateDays !== undefined) {
+          certificate.set({ type }, outcome.certificateDays);
+        }
         request.observe({ type }, outcome.seconds);
         return;
       }
@@ -147,12 +151,31 @@ export function createMetrics(
     forget(type) {
       const found = seen.get(type);
       if (!found) return;
-      for (const metric of [errors, request, duration]) metric.remove({ type });
+      for (const metric of [errors, request, duration, certificate]) {
+        metric.remove({ type });
+      }
       for (const code of found.codes) requests.remove({ type, code });
       for (const event of found.events) errorEvents.remove({ type, event });
       seen.delete(type);
     },
-    text: () => registry.metrics(),
+    async text() {
+      return (await registry.metrics()).replaceAll(/ Nan$/gm, " NaN");
+    },
     contentType: registry.contentType,
   };
+}
+
+/**
+ * Says that a quantile of no samples is not a number, as Go's client does. Of
+ * prom-client it is 0, by which a path that has died would look instant.
+ */
+class WindowSummary extends Summary {
+  override async get() {
+    const metric = await super.get();
+    const values = metric.values.map((one) =>
+      // no request takes no time: 0 stands for nothing
+      "quantile" in one.labels && one.value === 0 ? { ...one, value: NaN } : one
+    );
+    return { ...metric, values };
+  }
 }

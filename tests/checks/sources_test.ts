@@ -33,8 +33,20 @@ function recording(changes: Partial<CheckDeps> = {}) {
       return Promise.resolve(new Response("{}"));
     },
     trace: () => Promise.reject(new Error("not late")),
-    probe({ url, headers }) {
+    http({ url, headers }) {
       asked.push(["probe", url, headers]);
+      return Promise.resolve(ok());
+    },
+    socket({ kind, host, port }) {
+      asked.push(["probe", `${kind}://${host}:${port}`, undefined]);
+      return Promise.resolve(ok());
+    },
+    dns({ resolver, name, recordType }) {
+      asked.push([
+        "probe",
+        `${resolver?.host} ${name} ${recordType}`,
+        undefined,
+      ]);
       return Promise.resolve(ok());
     },
     origin: "kubenurse-1",
@@ -83,6 +95,31 @@ Deno.test("checksFor() makes all checks, each to its own target", async () => {
   ]);
 });
 
+Deno.test("checksFor() makes the extra checks last, each by its own kind of probe", async () => {
+  const { asked, deps } = recording();
+  const checks = checksFor(
+    config({
+      KUBENURSE_EXTRA_CHECKS:
+        "web:https://example.com/x|db:tcp://db:5432|cert:tls://example.com|names:dns://10.96.0.10/example.com",
+    }),
+    [neighbour(2)],
+    deps,
+  ).slice(4);
+  assertEquals(await outcomes(checks), {
+    "path_node-2": "ok",
+    web: "ok",
+    db: "ok",
+    cert: "ok",
+    names: "ok",
+  });
+  assertEquals(asked.slice(1), [
+    ["probe", "https://example.com/x", undefined],
+    ["probe", "tcp://db:5432", undefined],
+    ["probe", "tls://example.com:443", undefined],
+    ["probe", "10.96.0.10 example.com A", undefined],
+  ]);
+});
+
 Deno.test("checksFor() says of a path whom it is for", () => {
   const [two] = [neighbour(2)];
   const checks = checksFor(config(), [two!], recording().deps);
@@ -95,7 +132,7 @@ Deno.test("checksFor() says of a path whom it is for", () => {
 Deno.test("checksFor() hands the deadline on", async () => {
   const deadlines: number[] = [];
   const { deps } = recording({
-    probe(_, timeoutMs) {
+    http(_, timeoutMs) {
       deadlines.push(timeoutMs);
       return Promise.resolve(ok());
     },

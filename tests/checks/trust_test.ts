@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Outcome } from "../../lib/checks/check.ts";
-import { trusting } from "../../lib/checks/trust.ts";
+import type { HttpRequest } from "../../lib/checks/http_probe.ts";
+import { httpsOrigin, trusting } from "../../lib/checks/trust.ts";
 import { failed, ok } from "../fakes/checks.ts";
 
 const URL_TEXT = "https://kubenurse.example/alwayshappy";
@@ -26,7 +27,7 @@ function setup(
   } = {},
 ) {
   const tries: [Trust, number][] = [];
-  const probe = trusting(
+  const probe = trusting<HttpRequest>(
     (request, timeoutMs) => {
       const trust = request.insecure
         ? "insecure"
@@ -38,8 +39,7 @@ function setup(
       tries.push([trust, timeoutMs]);
       return Promise.resolve(answer(trust, request.url));
     },
-    ca,
-    insecure,
+    { server: httpsOrigin, ca, insecure },
   );
   return { tries, probe: (url = URL_TEXT) => probe({ url }, 5_000) };
 }

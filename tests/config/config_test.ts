@@ -47,6 +47,7 @@ const DEFAULTS: Config = {
     meService: true,
     neighbourhood: true,
   },
+  extraChecks: [],
   intervalMs: 5_000,
   timeoutMs: 5_000,
   shutdownMs: 5_000,
@@ -96,6 +97,12 @@ const READ: readonly [string, string, Partial<Config>][] = [
   }],
   ["KUBENURSE_CHECK_NEIGHBOURHOOD", "false", {
     checks: { ...checks, neighbourhood: false },
+  }],
+  ["KUBENURSE_EXTRA_CHECKS", "db:tcp://db:5432", {
+    extraChecks: [{
+      name: "db",
+      target: { kind: "tcp", host: "db", port: 5432 },
+    }],
   }],
   ["KUBENURSE_CHECK_INTERVAL", "100ms", { intervalMs: 100 }],
   ["KUBENURSE_INSECURE", "true", { insecure: true }],
@@ -168,6 +175,11 @@ const REFUSED: readonly [string, string, string][] = [
     "KUBENURSE_HISTOGRAM_BUCKETS",
     "1,.5",
     'rising numbers of seconds such as ".005,.01,.1,1"',
+  ],
+  [
+    "KUBENURSE_EXTRA_CHECKS",
+    "web",
+    'entries such as "name:https://example.com", with | between them',
   ],
   ["KUBENURSE_SHUTDOWN_DURATION", "-1s", 'a duration such as "5s" or "1m30s"'],
   [

@@ -52,6 +52,7 @@ const OUTCOMES: readonly [string, Outcome][] = [
   ["path_node-2", failed({ phase: "tls" })],
   ["path_node-2", failed({ phase: "request" })],
   ["path_node-2", failed({ phase: "response", seconds: 5 })],
+  ["web_certificate", { state: "ok", seconds: 0.02, certificateDays: 12.5 }],
   ['path_odd"\\name', ok(20)],
 ];
 
@@ -161,6 +162,41 @@ Deno.test("the summary's quantiles are over the last minute, its count and sum o
   }
 });
 
+Deno.test("the summary's quantiles are not a number after a minute without success", async () => {
+  const clock = fakeClock();
+  const real = Date.now;
+  const quantile = 'kubenurse_request{quantile="0.99",type="t"}';
+  try {
+    Date.now = clock.wall;
+    const made = metrics();
+    made.observe("t", ok(0.004));
+    made.observe("other", ok(0.002));
+    await clock.advance(75_000);
+    made.observe("t", failed());
+    made.observe("other", ok(0.003));
+    assertEquals(
+      (await series(made)).filter((line) =>
+        line.startsWith("kubenurse_request") && line.includes('"t"')
+      ),
+      [
+        'kubenurse_request{quantile="0.5",type="t"} NaN',
+        'kubenurse_request{quantile="0.9",type="t"} NaN',
+        'kubenurse_request{quantile="0.99",type="t"} NaN',
+        'kubenurse_request_sum{type="t"} 0.004',
+        'kubenurse_request_count{type="t"} 1',
+      ],
+    );
+    assertEquals(
+      await valueOf(made, quantile.replace('"t"', '"other"')),
+      "0.003",
+    );
+    made.observe("t", ok(0.005));
+    assertEquals(await valueOf(made, quantile), "0.005");
+  } finally {
+    Date.now = real;
+  }
+});
+
 const COUNTED: readonly {
   name: string;
   outcome: Outcome;
@@ -224,7 +260,7 @@ Deno.test("forget() drops all series of a type and of no other", async () => {
   assertEquals(
     (await series(made)).filter((line) => line.includes('"path_node-2"'))
       .length,
-    28,
+    29,
   );
   made.forget("path_node-2");
   assertEquals(await series(made), other);
@@ -255,8 +291,8 @@ Deno.test("text() reads what changes by itself each time", async () => {
 Deno.test("the age of a list that is not there is not a number", async () => {
   const made = metrics({ listAgeSeconds: () => undefined });
   assertEquals(
-    Number(await valueOf(made, "kubenurse_neighbour_list_age_seconds")),
-    NaN,
+    await valueOf(made, "kubenurse_neighbour_list_age_seconds"),
+    "NaN",
   );
 });
 

@@ -1,0 +1,119 @@
+/**
+ * Reads `KUBENURSE_EXTRA_CHECKS`: further targets, `name:url|name:url`.
+ *
+ * @module
+ */
+import { ConfigError } from "./values.ts";
+
+/** What an extra check asks. */
+export type Target =
+  | { readonly kind: "http"; readonly url: string }
+  | {
+    readonly kind: "tcp" | "tls";
+    readonly host: string;
+    readonly port: number;
+  }
+  | {
+    readonly kind: "dns";
+    /** Whom to ask; `undefined`: the resolver of this machine. */
+    readonly resolver:
+      | { readonly host: string; readonly port: number }
+      | undefined;
+    readonly name: string;
+    readonly recordType: RecordType;
+  };
+
+/** DNS record types that can be asked for. */
+export type RecordType = typeof RECORD_TYPES[number];
+
+const RECORD_TYPES = ["A", "AAAA", "CNAME", "MX", "NS", "SRV", "TXT"] as const;
+
+/** One further check. */
+export interface ExtraCheck {
+  /** Value of the label `type`. */
+  readonly name: string;
+  readonly target: Target;
+}
+
+/** Types that are the agent's own. */
+const TAKEN = /^(api_server_(direct|dns)|me_(ingress|service)|path_.*)$/;
+
+/**
+ * Reads the list.
+ *
+ * @throws {ConfigError} That names the entry.
+ */
+export function extraChecks(
+  variable: string,
+  text: string,
+): readonly ExtraCheck[] {
+  const names = new Set<string>();
+  return text.split("|").map((entry) => {
+    const [, name, url] = /^\s*([^:]*?)\s*:\s*(.*?)\s*$/.exec(entry) ?? [];
+    const refused = (wanted: string) =>
+      new ConfigError(variable, entry, wanted);
+    if (!name || !url) {
+      throw refused(
+        'entries such as "name:https://example.com", with | between them',
+      );
+    }
+    if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/.test(name)) {
+      throw refused(
+        "a name of at most 63 letters, digits, _ - and ., not beginning with a digit",
+      );
+    }
+    if (TAKEN.test(name)) {
+      throw refused(
+        `another name than "${name}", which is a check of the agent's own`,
+      );
+    }
+    if (names.has(name)) {
+      throw refused(`another name than "${name}", which was given before`);
+    }
+    names.add(name);
+    const target = toTarget(url);
+    if (target === undefined) {
+      throw refused(
+        "a target such as https://host/path, tcp://host:port, tls://host:port or dns://resolver/name?type=A",
+      );
+    }
+    return { name, target };
+  });
+}
+
+function toTarget(text: string): Target | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.username || url.password || url.hash) return undefined;
+  switch (url.protocol) {
+    case "http:":
+    case "https:":
+      return url.hostname ? { kind: "http", url: url.href } : undefined;
+    case "tcp:":
+    case "tls:": {
+      const port = Number(url.port) || (url.protocol === "tls:" ? 443 : 0);
+      const bare = /^\/?$/.test(url.pathname) && url.search === "";
+      if (!url.hostname || port === 0 || !bare) return undefined;
+      const kind = url.protocol === "tcp:" ? "tcp" : "tls";
+      return { kind, host: unbracketed(url.hostname), port };
+    }
+    case "dns:":
+      return dnsTarget(url);
+  }
+}
+
+function dnsTarget(url: URL): Target | undefined {
+  const name = url.pathname.replace(/^\//, "");
+  const type = (url.searchParams.get("type") ?? "A").toUpperCase();
+  const recordType = RECORD_TYPES.find((known) => known === type);
+  if (!/^[A-Za-z0-9_.-]{1,253}$/.test(name) || !recordType) return undefined;
+  const resolver = url.hostname === "" ? undefined : {
+    host: unbracketed(url.hostname),
+    port: Number(url.port) || 53,
+  };
+  return { kind: "dns", resolver, name, recordType };
+}
+
+function unbracketed(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
