@@ -4,7 +4,10 @@
  * @module
  */
 import { helpText } from "./lib/config/settings.ts";
-import { SERVICE_ACCOUNT, serviceAccount } from "./lib/kubernetes/access.ts";
+import {
+  serviceAccount,
+  serviceAccountNamespace,
+} from "./lib/kubernetes/access.ts";
 import { start } from "./lib/start.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -20,8 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
     case "":
       return await start(Deno.env.toObject(), {
         credentials: serviceAccount(Deno.readTextFile),
-        namespace: async () =>
-          (await Deno.readTextFile(`${SERVICE_ACCOUNT}/namespace`)).trim(),
+        namespace: () => serviceAccountNamespace(Deno.readTextFile),
       });
     default:
       write(

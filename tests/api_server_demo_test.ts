@@ -111,6 +111,31 @@ test("accepts a token that has been rotated alone", async (server, get) => {
   await Promise.all([old.text(), next.text()]);
 });
 
+test("accepts both tokens while one is replaced", async (server, get) => {
+  server.setToken(TOKEN, "the-next");
+  for (const token of [TOKEN, "the-next"]) {
+    const answer = await get("/version", token);
+    assertEquals(answer.status, 200);
+    await answer.text();
+  }
+});
+
+test(
+  "restarts on its port with the certificate of another CA",
+  async (server, get) => {
+    const { port, ca } = server;
+    await server.setAuthority(await createCa());
+    assertEquals(server.port, port);
+    assert(server.ca !== ca);
+    await assertRejects(() => get("/version"), TypeError);
+    const client = clientOf(server);
+    const answer = await client.get("/version");
+    assertEquals(answer.status, 200);
+    await answer.text();
+    client.close();
+  },
+);
+
 test("is not trusted without its CA", async ({ url }) => {
   await assertRejects(() => fetch(`${url}/version`), TypeError);
 });

@@ -6,6 +6,7 @@ import { plainScreen, terminalScreen } from "../lib/demo/screen.ts";
 import { plain, statusLines, tableLines } from "../lib/demo/table.ts";
 import type { Cell, Row } from "../lib/demo/table.ts";
 import { addressLines, rowsOf } from "../lib/demo/view.ts";
+import { eventually } from "./fakes/eventually.ts";
 
 const SANITIZERS = {
   sanitizeOps: true,
@@ -13,23 +14,6 @@ const SANITIZERS = {
   sanitizeExit: true,
 };
 const NODES = ["node-1", "node-2", "node-3", "node-4", "node-5"];
-
-/** Looks until it holds what is asserted, and then once more for the message. */
-async function eventually<T>(
-  read: () => Promise<T>,
-  holds: (value: T) => boolean,
-  withinMs = 20_000,
-): Promise<T> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const value = await read();
-    if (holds(value)) return value;
-    if (performance.now() > deadline) {
-      throw new Error(`not within ${withinMs} ms: ${JSON.stringify(value)}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 interface Seen {
   readonly status: number;

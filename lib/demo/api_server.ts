@@ -80,8 +80,10 @@ export interface DemoApiServer extends AsyncDisposable {
   readonly authority: CertificateAuthority;
   /** Requests so far, the oldest first; of many, the newest. */
   readonly requests: readonly RecordedRequest[];
-  /** Accepts this token from now on and no other. */
-  setToken(token: string): void;
+  /** Accepts these tokens from now on and no others. */
+  setToken(...tokens: readonly string[]): void;
+  /** Restarts it, on the same port, with a certificate that another CA has signed. */
+  setAuthority(authority: CertificateAuthority): Promise<void>;
   /** Replaces all Pods. */
   setPods(pods: readonly DemoPod[]): void;
   cordon(node: string): void;
@@ -113,9 +115,10 @@ const WATCH_TIMEOUT_S = 1_800;
 export async function startApiServer(
   options: DemoApiServerOptions,
 ): Promise<DemoApiServer> {
-  const authority = options.authority ?? await createCa();
+  let authority = options.authority ?? await createCa();
   const requests: RecordedRequest[] = [];
-  let { token, pods = [] } = options;
+  let { pods = [] } = options;
+  let tokens: readonly string[] = [options.token];
   let broken: { fault: Fault; paths: RegExp } | undefined;
   /** Aborts when requests that hang are to be let go. */
   let released = new AbortController();
@@ -140,7 +143,7 @@ export async function startApiServer(
         const answer = await faulty(broken.fault);
         if (answer) return answer;
       }
-      if (authorization !== `Bearer ${token}`) {
+      if (!tokens.some((token) => authorization === `Bearer ${token}`)) {
         return status(401, "Unauthorized");
       }
       if (request.method !== "GET") {
@@ -235,10 +238,19 @@ export async function startApiServer(
   return {
     url: endpoint.url,
     port: endpoint.port,
-    ca: authority.cert,
-    authority,
+    get ca() {
+      return authority.cert;
+    },
+    get authority() {
+      return authority;
+    },
     requests,
-    setToken: (newToken) => void (token = newToken),
+    setToken: (...newTokens) => void (tokens = newTokens),
+    async setAuthority(newAuthority) {
+      authority = newAuthority;
+      await close();
+      await endpoint.open(await authority.issue(options.names ?? NAMES));
+    },
     setPods(newPods) {
       version++;
       pods = newPods;

@@ -21,10 +21,11 @@ export interface Endpoint {
   /**
    * Listens again.
    *
+   * @param certificate In place of the one before.
    * @throws {Deno.errors.AddrInUse} When another process keeps the port for
    * longer than a few seconds.
    */
-  open(): Promise<void>;
+  open(certificate?: KeyPair): Promise<void>;
 }
 
 const HOST = "127.0.0.1";
@@ -71,7 +72,8 @@ export async function startEndpoint(
       await server.shutdown();
       clearTimeout(timer);
     },
-    async open() {
+    async open(certificate) {
+      tls = certificate ?? tls;
       for (let tries = 0; !isOpen; tries++) {
         try {
           running = listen(port);

@@ -39,7 +39,6 @@ const AS_LIST =
   "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 const AS_OBJECT =
   "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
-const LIST_TIMEOUT_MS = 10_000;
 /** The server ends a watch after this; jitter is added. */
 const WATCH_S = 240;
 /** A stream that is open for so long after that is a dead connection. */
@@ -56,13 +55,9 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
   let told = "";
 
   async function list(signal: AbortSignal): Promise<string> {
-    const limit = AbortSignal.any([
-      signal,
-      AbortSignal.timeout(LIST_TIMEOUT_MS),
-    ]);
     const found = await api.list<NodeMetadata>(
       `${NODES}&resourceVersion=0`,
-      limit,
+      signal,
       AS_LIST,
     );
     names = new Set(found.items.map(({ metadata }) => metadata.name));

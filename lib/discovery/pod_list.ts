@@ -47,8 +47,6 @@ export interface PodListDeps {
   readonly selector: string;
 }
 
-/** A list that takes longer has failed. */
-const TIMEOUT_MS = 10_000;
 /** Refreshes that are asked for come no faster than this. */
 const REFRESH_GAP_MS = 1_000;
 /** While Pods start or stop, for so many polls in a row. */
@@ -87,8 +85,7 @@ export function podList(deps: PodListDeps): PodList {
     wake = new AbortController();
     const asOf = clock.now();
     try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      const { items } = await api.list<Pod>(path, limit);
+      const { items } = await api.list<Pod>(path, signal);
       const agents = items.map(toAgent);
       if (state.error !== undefined) {
         log.info("the list of the agents' Pods is back", {

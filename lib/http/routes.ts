@@ -42,7 +42,9 @@ export function createHandler(deps: RouteDeps): Handler {
   ]);
 
   return async (request) => {
-    const route = routes.get(new URL(request.url).pathname);
+    const url = URL.parse(request.url);
+    if (!url) return text(STATUS_CODE.BadRequest); // of a malformed Host header
+    const route = routes.get(url.pathname);
     if (!route) return text(STATUS_CODE.NotFound);
     if (request.method !== "GET" && request.method !== "HEAD") {
       const response = text(STATUS_CODE.MethodNotAllowed);

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { ConfigError } from "../config/values.ts";
+import { wordsOf } from "../platform.ts";
 
 /** Where the kubelet mounts what a Pod needs to talk to the API server. */
 export const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -43,6 +45,32 @@ export function serviceAccount(
       return [await readFile(`${directory}/ca.crt`)];
     },
   };
+}
+
+/**
+ * The namespace of a mounted ServiceAccount.
+ *
+ * @throws {ConfigError} When there is no such file or no name in it.
+ */
+export async function serviceAccountNamespace(
+  readFile: (path: string) => Promise<string>,
+  directory: string = SERVICE_ACCOUNT,
+): Promise<string> {
+  const path = `${directory}/namespace`;
+  let why: string;
+  try {
+    const name = (await readFile(path)).trim();
+    if (name !== "") return name;
+    why = "it is empty";
+  } catch (error) {
+    // the runtime repeats the number of the error and the path
+    why = wordsOf(error).replace(/( \(os error \d+\))?: \w+ '.*'$/, "");
+  }
+  throw new ConfigError(
+    "KUBENURSE_NAMESPACE",
+    "",
+    `a namespace such as "kube-system", or that of the ServiceAccount in ${path} (${why})`,
+  );
 }
 
 /**

@@ -39,7 +39,7 @@ export interface ApiClient {
   /**
    * @param path With its query, for example `/api/v1/nodes?limit=1`.
    * @param accept Media type to ask for.
-   * @throws {ApiError}
+   * @throws {ApiError} Also when the list is not there after 10 s.
    */
   list<T>(path: string, signal: AbortSignal, accept?: string): Promise<List<T>>;
   /**
@@ -53,6 +53,8 @@ export interface ApiClient {
   ): AsyncGenerator<WatchEvent<T>>;
 }
 
+/** A list that takes longer has failed. */
+const LIST_TIMEOUT_MS = 10_000;
 /** More than any list of Pods of one namespace: 20,000 at 5 KB each. */
 const MAX_LIST_BYTES = 100 * 1024 * 1024;
 /** More than any single object: etcd's limit is 1.5 MB. */
@@ -62,8 +64,12 @@ const MAX_RETRY_AFTER_S = 900;
 
 /** Makes a client for the API server at `server`, an origin without a path. */
 export function apiClient(fetch: ApiFetch, server: string): ApiClient {
+  function whatOf(path: string): string {
+    return `GET ${server}${path.split("?")[0]}`;
+  }
+
   async function request(path: string, signal: AbortSignal, accept: string) {
-    const what = `GET ${server}${path.split("?")[0]}`;
+    const what = whatOf(path);
     let response: Response;
     try {
       response = await fetch(`${server}${path}`, {
@@ -77,22 +83,33 @@ export function apiClient(fetch: ApiFetch, server: string): ApiClient {
     return { what, response };
   }
 
+  async function listNow<T>(path: string, signal: AbortSignal, accept: string) {
+    const { what, response } = await request(path, signal, accept);
+    const body = parse(what, await readAll(what, response));
+    const { items, metadata } = body as {
+      items?: T[] | null;
+      metadata?: { resourceVersion?: string };
+    };
+    // an empty list of some servers is null; anything else is not a list
+    if (!metadata || !(Array.isArray(items) || items === null)) {
+      throw new ApiError(`${what}: answered something that is not a list`, 0);
+    }
+    return {
+      items: items ?? [],
+      resourceVersion: metadata.resourceVersion ?? "",
+    };
+  }
+
   return {
     async list<T>(path: string, signal: AbortSignal, accept = JSON_TYPE) {
-      const { what, response } = await request(path, signal, accept);
-      const body = parse(what, await readAll(what, response));
-      const { items, metadata } = body as {
-        items?: T[] | null;
-        metadata?: { resourceVersion?: string };
-      };
-      // an empty list of some servers is null; anything else is not a list
-      if (!metadata || !(Array.isArray(items) || items === null)) {
-        throw new ApiError(`${what}: answered something that is not a list`, 0);
+      const late = AbortSignal.timeout(LIST_TIMEOUT_MS);
+      try {
+        return await listNow<T>(path, AbortSignal.any([signal, late]), accept);
+      } catch (error) {
+        if (!late.aborted) throw error;
+        const words = `no answer within ${LIST_TIMEOUT_MS / 1e3} s`;
+        throw new ApiError(`${whatOf(path)}: ${words}`, 0);
       }
-      return {
-        items: items ?? [],
-        resourceVersion: metadata.resourceVersion ?? "",
-      };
     },
 
     async *watch<T>(path: string, signal: AbortSignal, accept = JSON_TYPE) {

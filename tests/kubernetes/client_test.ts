@@ -1,12 +1,20 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   apiClient,
   ApiError,
   fetchWords,
 } from "../../lib/kubernetes/client.ts";
 import type { ApiClient } from "../../lib/kubernetes/client.ts";
-import { body, endless, list, refused, status } from "../fakes/api_server.ts";
+import {
+  body,
+  endless,
+  list,
+  never,
+  refused,
+  status,
+} from "../fakes/api_server.ts";
 import type { Answer } from "../fakes/api_server.ts";
+import { fakeClock } from "../fakes/clock.ts";
 
 const signal = new AbortController().signal;
 const PATH = "/api/v1/nodes?limit=1&token=secret";
@@ -27,16 +35,69 @@ Deno.test("list() gives the items and their version", async () => {
 Deno.test("list() asks for the path, with the media type that is wanted", async () => {
   const asked: unknown[] = [];
   const client = apiClient((url, init) => {
-    asked.push([url, init.headers, init.signal === signal]);
+    asked.push([url, init.headers]);
     return Promise.resolve(list([]));
   }, "https://api.example");
   await client.list(PATH, signal);
   await client.list(PATH, signal, "text/x");
   assertEquals(asked, [
-    [`https://api.example${PATH}`, { accept: "application/json" }, true],
-    [`https://api.example${PATH}`, { accept: "text/x" }, true],
+    [`https://api.example${PATH}`, { accept: "application/json" }],
+    [`https://api.example${PATH}`, { accept: "text/x" }],
   ]);
 });
+
+for (
+  const { name, answer } of [
+    { name: "begin", answer: never },
+    { name: "end", answer: halfOf },
+  ]
+) {
+  Deno.test(`list() gives up on an answer that does not ${name} within ten seconds`, async () => {
+    const clock = fakeClock();
+    using _ = clock.takeOverTimeouts();
+    let error: unknown;
+    const client = apiClient(
+      (_, init) => Promise.race([answer(init.signal), aborted(init.signal)]),
+      "https://api.example",
+    );
+    client.list(PATH, signal).catch((thrown) => error = thrown);
+    await clock.advance(9_999);
+    assertEquals(error, undefined);
+    await clock.advance(1);
+    assert(error instanceof ApiError);
+    assertEquals(error.message, `${WHAT}: no answer within 10 s`);
+  });
+}
+
+Deno.test("list() ends when its signal aborts", async () => {
+  const stop = new AbortController();
+  const client = apiClient(
+    (_, init) => aborted(init.signal),
+    "https://api.example",
+  );
+  const list = client.list(PATH, stop.signal);
+  stop.abort(new Error("enough"));
+  const error = await assertRejects(() => list, ApiError);
+  assertEquals(error.message, `${WHAT}: enough`);
+});
+
+/** Rejects as `fetch` does. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+}
+
+/** An answer whose body goes on until it is aborted. */
+function halfOf(signal: AbortSignal): Promise<Response> {
+  const stream = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"items":['));
+      signal.addEventListener("abort", () => controller.error(signal.reason));
+    },
+  });
+  return Promise.resolve(new Response(stream));
+}
 
 for (
   const { name, text } of [

@@ -6,7 +6,7 @@
 import { parseAllDocuments } from "yaml";
 
 /** A program, and the variable that says where it is if not on the PATH. */
-export type Tool = "kubectl" | "helm" | "promtool";
+export type Tool = "kubectl" | "helm" | "prometheus" | "promtool";
 
 /** Of a Kubernetes object, what every one has. */
 export interface KubeObject {
@@ -29,7 +29,8 @@ export function read(path: string): string {
   return Deno.readTextFileSync(ROOT + path);
 }
 
-function find(tool: Tool): string | undefined {
+/** Path of a program; `undefined`: it is not there. */
+export function find(tool: Tool): string | undefined {
   const named = Deno.env.get(tool.toUpperCase());
   if (named) return named;
   const folders = (Deno.env.get("PATH") ?? "").split(":");

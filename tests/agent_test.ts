@@ -1,0 +1,542 @@
+/** An agent against a real API server's stand-in and neighbours, on real sockets. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Fault } from "../lib/demo/api_server.ts";
+import { createCa } from "../lib/demo/certificates.ts";
+import { eventually } from "./fakes/eventually.ts";
+import { podOf, startPeer, TOKEN, withAgent } from "./fakes/lone_agent.ts";
+import type { LoneAgent, LoneAgentOptions } from "./fakes/lone_agent.ts";
+
+function agentTest(
+  name: string,
+  test: (all: LoneAgent) => Promise<void>,
+  options: LoneAgentOptions = {},
+) {
+  Deno.test(
+    `createAgent() ${name}`,
+    { sanitizeOps: true, sanitizeResources: true },
+    () => withAgent(test, options),
+  );
+}
+
+const LIST_AGE = "kubenurse_neighbour_list_age_seconds";
+
+function errors(type: string): string {
+  return `kubenurse_errors{type="${type}"}`;
+}
+
+function errorEvents(type: string, event: string): string {
+  return `kubenurse_errors_total{type="${type}",event="${event}"}`;
+}
+
+/** Waits until every check is ok. */
+function healthy({ alive }: LoneAgent) {
+  return eventually(
+    alive,
+    ({ status, body }) => status === 200 && body.me_service === "ok",
+  );
+}
+
+/** Waits until so many rounds more have started and ended. */
+async function rounds({ metric }: LoneAgent, more = 2): Promise<void> {
+  const ended = async () => await metric("kubenurse_rounds_total") ?? 0;
+  const before = await ended();
+  await eventually(ended, (now) => now > before + more);
+}
+
+/** Counters of failed checks that are not 0, by type. */
+async function failures({ url }: LoneAgent): Promise<Record<string, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const found = text.matchAll(/^kubenurse_errors\{type="(.+)"\} (\d+)$/gm);
+  return Object.fromEntries(
+    [...found].map(([, type, n]) => [type, Number(n)])
+      .filter(([, n]) => n !== 0),
+  );
+}
+
+/** Requests by which checks were made so far. */
+function probes({ api, neighbours, service, ingress }: LoneAgent): number {
+  const peers = [...neighbours.values(), service, ingress];
+  return peers.reduce((sum, { requests }) => sum + requests.length, 0) +
+    api.requests.filter(({ path }) => path === "/version").length;
+}
+
+agentTest(
+  "finds its neighbours and tells all of them in /alive",
+  async (all) => {
+    const { body } = await healthy(all);
+    assertEquals(Object.keys(body), [
+      "api_server_direct",
+      "api_server_dns",
+      "me_ingress",
+      "me_service",
+      "hostname",
+      "neighbourhood_state",
+      "neighbourhood",
+      "headers",
+      "path_node-2",
+      "path_node-3",
+    ]);
+    const { hostname, neighbourhood, headers, ...states } = body;
+    assertEquals(hostname, "kubenurse-1");
+    assertEquals(new Set(Object.values(states)), new Set(["ok"]));
+    assert(headers);
+    assertEquals(
+      (neighbourhood as { NodeName: string }[])
+        .toSorted((a, b) => a.NodeName < b.NodeName ? -1 : 1),
+      [2, 3].map((n) => ({
+        PodName: `kubenurse-on-node-${n}`,
+        PodIP: "127.0.0.1",
+        HostIP: "127.0.0.1",
+        NodeName: `node-${n}`,
+        Phase: "Running",
+      })),
+    );
+    assertEquals(await all.metric("kubenurse_neighbours"), 2);
+    assertEquals(
+      (await fetch(`${all.url}/ready`)).body?.cancel() !== null,
+      true,
+    );
+    assertEquals(await failures(all), {});
+  },
+);
+
+agentTest("gives its token to the API server alone", async (all) => {
+  await healthy(all);
+  await rounds(all);
+  const { api, neighbours, service, ingress } = all;
+  assert(api.requests.every(({ authorization }) => authorization));
+  for (const { requests } of [...neighbours.values(), service, ingress]) {
+    assert(requests.length > 0);
+    for (const headers of requests) {
+      assertEquals(headers.has("authorization"), false);
+      assertEquals(JSON.stringify([...headers]).includes(TOKEN), false);
+    }
+  }
+  for (const { requests } of neighbours.values()) {
+    assertEquals(
+      requests[0]!.get("kubenurse-neighbour-origin"),
+      "kubenurse-1",
+    );
+  }
+});
+
+agentTest("reads a rotated token anew, without a failed check", async (all) => {
+  const { api, clock, mount, metric } = all;
+  await healthy(all);
+  api.setToken(TOKEN, "the-next");
+  await mount("token", "the-next\n");
+  await rounds(all);
+  api.setToken("the-next");
+  await rounds(all);
+  clock.jump(11_000); // to the next list
+  await eventually(() => metric(LIST_AGE), (age) => age! < 5);
+  await rounds(all);
+  assertEquals((await all.alive()).body.neighbourhood_state, "ok");
+  assertEquals(await failures(all), {});
+  assertEquals(all.log.lines.filter((line) => line.startsWith("warn")), []);
+});
+
+agentTest("reads a rotated CA anew", async (all) => {
+  const { alive, api, clock, mount, neighbours, log } = all;
+  await healthy(all);
+  const former = api.ca;
+  await api.setAuthority(await createCa("the next CA"));
+  const { body } = await eventually(
+    alive,
+    ({ body }) => /certificate/.test(String(body.api_server_direct)),
+  );
+  assertMatch(
+    String(body.api_server_dns),
+    /^GET https:\/\/localhost:\d+\/version: .*certificate.* \(phase tls, /,
+  );
+  assertEquals(body["path_node-2"], "ok");
+
+  await mount("ca.crt", `${former}\n${api.ca}\n`); // the Ingress has not changed
+  const [two] = [...neighbours.values()];
+  api.setPods([podOf("node-9", two!)]);
+  await eventually(alive, ({ status, body }) => {
+    clock.jump(5_000); // over the back-off of the list
+    return status === 200 && body["path_node-9"] === "ok";
+  });
+  assertEquals(
+    log.lines.filter((line) => line.includes("check")).sort(),
+    [
+      "info check has recovered",
+      "info check has recovered",
+      "warn check is failing",
+      "warn check is failing",
+    ],
+  );
+});
+
+const FAULTS: readonly {
+  name: string;
+  fault: Fault;
+  /** What `neighbourhood_state` says of the list. */
+  state: string;
+  /** Under which event the API server checks are counted. */
+  event?: string;
+}[] = [
+  {
+    name: "is away",
+    fault: "away",
+    state: "tcp connect error: Connection refused",
+    event: "connect_done",
+  },
+  {
+    name: "hangs",
+    fault: "hang",
+    state: "no answer within 10 s",
+    event: "round_trip_error",
+  },
+  {
+    name: "answers 401",
+    fault: { status: 401 },
+    state: "answered 401: Unauthorized",
+    event: "status_code_401",
+  },
+  {
+    name: "answers 403",
+    fault: { status: 403, message: "pods is forbidden" },
+    state:
+      "answered 403: pods is forbidden (the Role of the ServiceAccount needs list on pods)",
+    event: "status_code_403",
+  },
+  {
+    name: "answers 410",
+    fault: { status: 410 },
+    state: "answered 410: Expired",
+    event: "status_code_410",
+  },
+  {
+    name: "answers 429",
+    fault: { status: 429, retryAfterSeconds: 2 },
+    state: "answered 429: TooManyRequests",
+    event: "status_code_429",
+  },
+  {
+    name: "answers 500",
+    fault: { status: 500, message: "etcdserver: request timed out" },
+    state: "answered 500: etcdserver: request timed out",
+    event: "status_code_500",
+  },
+  {
+    name: "answers garbage",
+    fault: "garbage",
+    state: "answered something that is not JSON",
+  },
+];
+for (const { name, fault, state, event } of FAULTS) {
+  agentTest(
+    `goes on with the last list while the API server ${name}`,
+    async (all) => {
+      const { alive, api, clock, log, metric, neighbours } = all;
+      using _ = clock.takeOverTimeouts();
+      await healthy(all);
+      await api.fault(fault);
+      const { status, body } = await eventually(alive, ({ body }) => {
+        clock.jump(1_000);
+        return body.neighbourhood_state !== "ok";
+      });
+      assertEquals(status, 500);
+      const list =
+        `GET ${api.url}/api/v1/namespaces/kube-system/pods: ${state}`;
+      const said = String(body.neighbourhood_state);
+      assertEquals(
+        said.replace(/\d+ s old$/, "N s old"),
+        `${list}; the list in use is N s old`,
+      );
+      assertEquals((body.neighbourhood as unknown[]).length, 2);
+
+      const age = await metric(LIST_AGE);
+      assert(age! >= 9, `${age} s`);
+      clock.jump(5_000);
+      assert((await metric(LIST_AGE))! >= age! + 5);
+
+      const asked = [...neighbours.values()].map((one) => one.requests.length);
+      await rounds(all, 1);
+      for (const [i, { requests }] of [...neighbours.values()].entries()) {
+        assert(requests.length > asked[i]!);
+      }
+      const paths = await alive();
+      assertEquals(paths.body["path_node-2"], "ok");
+      assertEquals(paths.body["path_node-3"], "ok");
+      if (event) {
+        for (const type of ["api_server_direct", "api_server_dns"]) {
+          await eventually(
+            () => metric(errorEvents(type, event)),
+            (n) => n! > 0,
+          );
+        }
+      }
+
+      await api.fault(undefined);
+      await eventually(alive, ({ status }) => {
+        clock.jump(1_000);
+        return status === 200;
+      });
+      await eventually(() => metric(LIST_AGE), (age) => age! < 5);
+      assertEquals(log.lines.filter((line) => line.includes("list of the")), [
+        "info the list of the agents' Pods is back",
+      ]);
+      const told = log.lines.indexOf(
+        "warn cannot list the agents' Pods, the last list stays in use",
+      );
+      assertEquals(log.fields[told], { error: list });
+      const { "path_node-2": two, "path_node-3": three } = await failures(all);
+      assertEquals([two, three], [undefined, undefined]);
+    },
+  );
+}
+
+agentTest(
+  "says that the first list is not there yet, and is not healthy so long",
+  async ({ alive, api, clock }) => {
+    await eventually(() => {
+      clock.jump(1_000); // the first round does not wait for ever
+      return alive();
+    }, ({ body }) => body.api_server_direct === "ok");
+    const { status, body } = await alive();
+    assertEquals(status, 500);
+    assertEquals(
+      body.neighbourhood_state,
+      "not listed yet, the first request to the API server is still running",
+    );
+    assertEquals(body.neighbourhood, []);
+
+    await api.fault(undefined); // what hung is answered 503
+    const failed = await eventually(
+      alive,
+      ({ body }) => /503/.test(String(body.neighbourhood_state)),
+    );
+    assertMatch(
+      String(failed.body.neighbourhood_state),
+      /answered 503: it hung; there is no list of neighbours yet$/,
+    );
+    await eventually(() => {
+      clock.jump(1_000);
+      return alive();
+    }, ({ status, body }) => status === 200 && body["path_node-2"] === "ok");
+  },
+  { prepare: ({ api }) => api.fault("hang", /pods/) },
+);
+
+agentTest(
+  "lets a neighbour that hangs delay no other and tells it at its deadline",
+  async ({ agent, alive, metric }) => {
+    const results = await eventually(
+      agent.results,
+      (results) => results.length === 8,
+    );
+    // in the order in which they were known
+    const { type, outcome } = results.at(-1)!;
+    assertEquals(type, "path_node-2");
+    assert(outcome.state === "failed");
+    assertEquals(outcome.phase, "response");
+    assertMatch(
+      outcome.message,
+      /\/alwayshappy: waiting for the answer: no answer within 0\.5 s$/,
+    );
+    assert(
+      outcome.seconds >= 0.5 && outcome.seconds < 2,
+      `${outcome.seconds} s`,
+    );
+    for (const { outcome } of results.slice(0, -1)) {
+      assertEquals(outcome.state, "ok");
+    }
+    const { status } = await alive();
+    assertEquals(status, 500);
+    assertEquals(
+      await metric(errorEvents("path_node-2", "round_trip_error")),
+      1,
+    );
+  },
+  {
+    nodes: ["node-2", "node-3", "node-4", "node-5"],
+    env: { KUBENURSE_CHECK_INTERVAL: "1h" },
+    prepare({ neighbours }) {
+      neighbours.get("node-2")!.answer = "hang";
+    },
+  },
+);
+
+agentTest("does not count a neighbour that is replaced", async (all) => {
+  const { alive, api, clock, log, metric, neighbours } = all;
+  await healthy(all);
+  clock.jump(3_000); // the list is not brand-new
+  const next = await startPeer();
+  try {
+    const former = neighbours.get("node-2")!;
+    api.setPods([
+      podOf("node-2", next, "kubenurse-next"),
+      podOf("node-3", neighbours.get("node-3")!),
+    ]);
+    await former.close();
+    await eventually(() => next.requests.length, (n) => n > 3);
+    await rounds(all);
+    const { status, body } = await alive();
+    assertEquals(status, 200);
+    assertEquals(
+      (body.neighbourhood as { PodName: string }[]).map((one) => one.PodName)
+        .sort(),
+      ["kubenurse-next", "kubenurse-on-node-3"],
+    );
+    assertEquals(await failures(all), {});
+    assertEquals(await metric(errors("path_node-2")), 0);
+    assertEquals(log.lines.filter((line) => line.startsWith("warn")), []);
+  } finally {
+    await next.close();
+  }
+});
+
+agentTest(
+  "tells a neighbour that fails, once, until it answers",
+  async (all) => {
+    const { alive, clock, log, metric, neighbours } = all;
+    await healthy(all);
+    clock.jump(3_000);
+    const { endpoint } = neighbours.get("node-2")!;
+    const before = Date.now();
+    await endpoint.close();
+    const count = errorEvents("path_node-2", "connect_done");
+    await eventually(() => metric(count), (n) => n! >= 5);
+    const { status, body } = await alive();
+    assertEquals(status, 500);
+    const words = String(body["path_node-2"]);
+    const [, since, times] =
+      /^GET http:\/\/127\.0\.0\.1:\d+\/alwayshappy: connecting: connection refused \(phase connect, failing since (\S+), (\d+) in a row\)$/
+        .exec(words) ?? [words];
+    assert(Date.parse(since!) >= before, words);
+    assert(Number(times) >= 5, words);
+    assertEquals(body["path_node-3"], "ok");
+    assertEquals(Object.keys(await failures(all)), ["path_node-2"]);
+    assertEquals(await metric(errors("path_node-2")), await metric(count));
+
+    await endpoint.open();
+    await healthy(all);
+    await rounds(all);
+    const told = log.lines.map((line, i) => [line, log.fields[i]] as const)
+      .filter(([, fields]) => fields?.type !== undefined);
+    assertEquals(told.map(([line, { type } = {}]) => [line, type]), [
+      ["warn check is failing", "path_node-2"],
+      ["info check has recovered", "path_node-2"],
+    ]);
+    const [[, failing], [, recovered]] = told as [
+      typeof told[0],
+      typeof told[0],
+    ];
+    assertEquals([failing?.event, failing?.phase], ["connect_done", "connect"]);
+    assertEquals(recovered?.failures, await metric(count));
+  },
+);
+
+agentTest(
+  "forgets the series of a node some time after it has left",
+  async (all) => {
+    const { alive, api, clock, metric, neighbours } = all;
+    await healthy(all);
+    api.setPods([podOf("node-2", neighbours.get("node-2")!)]);
+    clock.jump(11_000); // to the next list
+    await eventually(alive, ({ body }) => !("path_node-3" in body));
+    clock.jump(280_000);
+    await rounds(all);
+    assertEquals(await metric(errors("path_node-3")), 0);
+    clock.jump(21_000);
+    await rounds(all);
+    const text = await (await fetch(`${all.url}/metrics`)).text();
+    assertEquals(text.includes("node-3"), false);
+    assertEquals(await metric(errors("path_node-2")), 0);
+  },
+);
+
+agentTest(
+  "makes no check for anything that a client sends",
+  async (all) => {
+    const { agent, url, service } = all;
+    await eventually(agent.results, (results) => results.length === 6);
+    const made = probes(all);
+    assertEquals(made, 6);
+    const target = encodeURIComponent(service.endpoint.url);
+    const requests = [
+      ...Array.from({ length: 100 }, () => new Request(`${url}/alive`)),
+      new Request(`${url}/`),
+      new Request(`${url}/ready`),
+      new Request(`${url}/metrics`),
+      new Request(`${url}/alwayshappy`, {
+        headers: { "KUBENURSE-NEIGHBOUR-ORIGIN": "kubenurse-on-node-2" },
+      }),
+      new Request(`${url}/alive?url=${target}&refresh=true`),
+      new Request(`${url}/probe?target=${target}`),
+      new Request(`${url}/alive`, {
+        method: "POST",
+        body: service.endpoint.url,
+      }),
+      new Request(`${url}/alive`, {
+        headers: {
+          "cache-control": "no-cache",
+          "x-forwarded-host": service.endpoint.url,
+        },
+      }),
+    ];
+    const statuses = await Promise.all(requests.map(async (request) => {
+      const response = await fetch(request);
+      await response.body?.cancel();
+      return response.status;
+    }));
+    assertEquals(statuses.slice(0, 100), Array(100).fill(200));
+    assertEquals(statuses.slice(100), [200, 200, 200, 200, 200, 404, 405, 200]);
+    assertEquals(probes(all), made);
+  },
+  { env: { KUBENURSE_CHECK_INTERVAL: "1h" } },
+);
+
+agentTest(
+  "skips the Service and the Ingress while it starts, and counts them after that",
+  async (all) => {
+    const { alive, clock, log, metric, service } = all;
+    const { body } = await eventually(
+      alive,
+      ({ body }) => body.me_ingress === "skipped",
+    );
+    assertEquals([body.me_service, body.me_ingress], ["skipped", "skipped"]);
+    const reasons = body.skipped_because as Record<string, string>;
+    assertMatch(
+      reasons.me_service!,
+      /^starting: GET http:\S+\/alwayshappy: answered 503 Service Unavailable, expected 200$/,
+    );
+    assertMatch(
+      reasons.me_ingress!,
+      /^starting: GET https:\S+\/alwayshappy: waiting for the answer: no answer within 0\.5 s$/,
+    );
+    assertEquals(await failures(all), {});
+
+    service.answer = undefined; // it has worked once: from now on it counts
+    await eventually(alive, ({ body }) => body.me_service === "ok");
+    service.answer = 503;
+    await eventually(
+      () => metric(errorEvents("me_service", "status_code_503")),
+      (n) => n! > 0,
+    );
+    assertEquals(await metric(errors("me_ingress")), undefined);
+
+    clock.jump(15_000);
+    await eventually(
+      () => metric(errorEvents("me_ingress", "round_trip_error")),
+      (n) => n! > 0,
+    );
+    const after = await alive();
+    assertEquals(after.status, 500);
+    assertEquals(after.body.skipped_because, undefined);
+    assertMatch(String(after.body.me_service), /answered 503 .*phase status/);
+    assertEquals(log.lines.slice(-2), [
+      "warn check is failing",
+      "warn check is failing",
+    ]);
+  },
+  {
+    prepare({ service, ingress }) {
+      service.answer = 503;
+      ingress.answer = "hang";
+    },
+  },
+);

@@ -1,0 +1,162 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ConfigError } from "../../lib/config/values.ts";
+import { createCa } from "../../lib/demo/certificates.ts";
+import { startEndpoint } from "../../lib/demo/endpoint.ts";
+import type { Handler } from "../../lib/demo/endpoint.ts";
+import {
+  apiFetch,
+  serviceAccountNamespace,
+} from "../../lib/kubernetes/access.ts";
+import type { ApiAccess } from "../../lib/kubernetes/access.ts";
+
+const SANITIZERS = { sanitizeOps: true, sanitizeResources: true };
+const authority = await createCa();
+const TOKEN = "Bearer a-token";
+
+/** Two HTTPS servers of the same CA; only the first is the API server. */
+async function twoServers(
+  answer: (other: string) => Handler,
+  test: (access: ApiAccess, api: string, other: string) => Promise<void>,
+): Promise<Request[]> {
+  const asked: Request[] = [];
+  const tls = await authority.issue(["127.0.0.1"]);
+  const other = await startEndpoint((request) => {
+    asked.push(request);
+    return new Response("mine");
+  }, tls);
+  const api = await startEndpoint(answer(other.url), tls);
+  const access = apiFetch({
+    headers: () => Promise.resolve({ authorization: TOKEN }),
+    ca: () => Promise.resolve([authority.cert]),
+  }, [api.url]);
+  try {
+    await test(access, api.url, other.url);
+  } finally {
+    access.close();
+    await api.close();
+    await other.close();
+  }
+  return asked;
+}
+
+const { signal } = new AbortController();
+
+for (const status of [301, 302, 303, 307, 308]) {
+  Deno.test(
+    `apiFetch() does not follow a redirect by ${status}`,
+    SANITIZERS,
+    async () => {
+      const asked = await twoServers(
+        (other) => () =>
+          new Response(null, { status, headers: { location: other } }),
+        async (access, api) => {
+          const response = await access(`${api}/version`, { signal });
+          assertEquals(response.status, status);
+          await response.body?.cancel();
+        },
+      );
+      assertEquals(asked, []);
+    },
+  );
+}
+
+Deno.test(
+  "apiFetch() sends the token to the API server and refuses others",
+  SANITIZERS,
+  async () => {
+    let authorization: string | null = null;
+    const asked = await twoServers(
+      () => (request) => {
+        authorization = request.headers.get("authorization");
+        return new Response("{}");
+      },
+      async (access, api, other) => {
+        await (await access(`${api}/version`, {
+          signal,
+          headers: { authorization: "of the caller" },
+        })).text();
+        await assertRejects(
+          () => access(`${other}/version`, { signal }),
+          Error,
+          `${other}/version is not the API server: it does not get the token`,
+        );
+        await assertRejects(
+          () => access(`${api.replace("https:", "http:")}/version`, { signal }),
+          Error,
+          "is not the API server",
+        );
+      },
+    );
+    assertEquals(authorization, TOKEN);
+    assertEquals(asked, []);
+  },
+);
+
+Deno.test(
+  "apiFetch() has a fresh connection for each request",
+  SANITIZERS,
+  async () => {
+    const ports = new Set<number>();
+    const tls = await authority.issue(["127.0.0.1"]);
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {}, ...tls },
+      (_, { remoteAddr }) => {
+        ports.add(remoteAddr.port);
+        return new Response("{}");
+      },
+    );
+    const url = `https://127.0.0.1:${server.addr.port}`;
+    const access = apiFetch({
+      headers: () => Promise.resolve({}),
+      ca: () => Promise.resolve([authority.cert]),
+    }, [url]);
+    for (let i = 0; i < 5; i++) {
+      await (await access(`${url}/version`, { signal })).text();
+    }
+    access.close();
+    await server.shutdown();
+    assertEquals(ports.size, 5);
+  },
+);
+
+Deno.test("serviceAccountNamespace() reads the file of the folder", async () => {
+  const read: string[] = [];
+  const namespace = await serviceAccountNamespace((path) => {
+    read.push(path);
+    return Promise.resolve("monitoring\n");
+  }, "/folder");
+  assertEquals(namespace, "monitoring");
+  assertEquals(read, ["/folder/namespace"]);
+});
+
+for (
+  const { name, readFile, why } of [
+    {
+      name: "is not there",
+      readFile: Deno.readTextFile,
+      why: "No such file or directory",
+    },
+    {
+      name: "is empty",
+      readFile: () => Promise.resolve("\n"),
+      why: "it is empty",
+    },
+    {
+      name: "may not be read",
+      readFile: () => Promise.reject(new Deno.errors.NotCapable("not allowed")),
+      why: "not allowed",
+    },
+  ]
+) {
+  Deno.test(`serviceAccountNamespace() tells what is wanted when the file ${name}`, async () => {
+    const error = await assertRejects(
+      () => serviceAccountNamespace(readFile, "/no/such/folder"),
+      ConfigError,
+    );
+    assertEquals(
+      error.message,
+      'Cannot read KUBENURSE_NAMESPACE="": expected a namespace such as "kube-system", ' +
+        `or that of the ServiceAccount in /no/such/folder/namespace (${why})`,
+    );
+  });
+}
