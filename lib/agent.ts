@@ -40,7 +40,7 @@ export interface AgentDeps {
   /** CA certificates of `KUBENURSE_EXTRA_CA`, likewise. */
   readonly extraCa: () => Promise<readonly string[]>;
   readonly process: Pick<Readings, "cpuSeconds" | "memory">;
-  readonly build: Omit<MetricsOptions, "buckets">;
+  readonly build: Omit<MetricsOptions, "buckets" | "trace">;
   /** Namespace of the agents' Pods. */
   readonly namespace: string;
   readonly hostname: string;
@@ -96,7 +96,11 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     neighbours: () => neighbours().length,
     listAgeSeconds: discovery.ageSeconds,
     ...deps.process,
-  }, { ...deps.build, buckets: config.histogramBuckets });
+  }, {
+    ...deps.build,
+    buckets: config.histogramBuckets,
+    trace: config.trace === "always",
+  });
 
   async function serviceCa() {
     const none = () => [] as readonly string[]; // one must not cost the other
@@ -129,6 +133,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       },
     ),
     dns: (request, timeoutMs) => dnsProbe(request, timeoutMs, clock.now),
+    traceAlways: config.trace === "always",
     origin: deps.hostname,
     impossible: deps.impossible,
   };

@@ -8,16 +8,18 @@ import type { ApiFetch } from "../kubernetes/access.ts";
 import { fetchWords } from "../kubernetes/client.ts";
 import { wordsOf } from "../platform.ts";
 import type { Clock } from "../platform.ts";
-import type { Outcome, Phase } from "./check.ts";
+import type { Failed, Ok, Outcome, Phase, Trace } from "./check.ts";
 
 /** A request without a token that tells the phases: `httpProbe` with the right CA. */
-export type Trace = (url: string, timeoutMs: number) => Promise<Outcome>;
+export type TraceRequest = (url: string, timeoutMs: number) => Promise<Outcome>;
 
 /** What the check touches outside. */
 export interface ApiServerDeps {
   readonly fetch: ApiFetch;
-  readonly trace: Trace;
+  readonly trace: TraceRequest;
   readonly clock: Clock;
+  /** Whether to trace a check that went well too, which takes a second request. */
+  readonly traceAlways?: boolean;
 }
 
 /** `/version` is some 400 bytes. */
@@ -36,7 +38,7 @@ const TRACE_AFTER = 0.6;
  */
 export async function apiServerProbe(
   server: string,
-  { fetch, trace, clock }: ApiServerDeps,
+  { fetch, trace, clock, traceAlways = false }: ApiServerDeps,
   timeoutMs: number,
 ): Promise<Outcome> {
   const url = `${server}/version`;
@@ -49,7 +51,9 @@ export async function apiServerProbe(
       const response = await fetch(url, { signal: over.signal });
       await drain(response);
       const { status } = response;
-      if (status === 200) return { state: "ok", seconds: seconds(), code: 200 };
+      if (status === 200) {
+        return await traced({ state: "ok", seconds: seconds(), code: 200 });
+      }
       return {
         state: "failed",
         seconds: seconds(),
@@ -59,21 +63,46 @@ export async function apiServerProbe(
       };
     } catch (error) {
       const { phase, words } = explain(error);
-      return {
+      return await named({
         state: "failed",
         seconds: seconds(),
-        phase,
+        phase: phase ?? "response",
         message: `GET ${url}: ${words}`,
-      };
+      }, phase !== undefined);
     }
+  }
+
+  /** What is left of the deadline, milliseconds. */
+  function leftMs(): number {
+    return start + timeoutMs - clock.now();
+  }
+
+  /** With the steps of a second request, where they are wanted. */
+  async function traced(outcome: Ok): Promise<Outcome> {
+    if (!traceAlways || leftMs() <= 0) return outcome;
+    const { trace: steps } = withSteps(await again());
+    return steps ? { ...outcome, trace: steps } : outcome;
+  }
+
+  /** Where the words of `fetch` do not tell the phase, a second request does. */
+  async function named(outcome: Failed, known: boolean): Promise<Outcome> {
+    if (known || leftMs() <= 0 || over.signal.aborted) return outcome;
+    const second = await again();
+    return second.state === "failed" && second.phase !== "status"
+      ? { ...outcome, phase: second.phase }
+      : outcome;
+  }
+
+  function again(): Promise<Outcome> {
+    return trace(url, leftMs()).catch(untraced);
   }
 
   async function traceWhenLate(): Promise<Outcome> {
     const lateMs = timeoutMs * TRACE_AFTER;
     await clock.sleep(lateMs, over.signal);
     if (over.signal.aborted) return new Promise(() => {}); // the answer is there
-    const second = await trace(url, timeoutMs - lateMs).catch(untraced);
-    await clock.sleep(start + timeoutMs - clock.now(), over.signal);
+    const second = await again();
+    await clock.sleep(leftMs(), over.signal);
     const phase = second.state === "failed" && second.phase !== "status"
       ? second.phase
       : "response";
@@ -94,6 +123,10 @@ export async function apiServerProbe(
   const outcome = await Promise.race([ask(), traceWhenLate()]);
   over.abort();
   return outcome;
+}
+
+function withSteps(outcome: Outcome): { readonly trace?: Trace } {
+  return outcome.state === "skipped" ? {} : outcome;
 }
 
 /** A CA file that cannot be read must not end the program. */
@@ -129,8 +162,8 @@ const PHASES: readonly [RegExp, Phase][] = [
   [/tls|certificate|handshake|alert|InvalidContentType/i, "tls"],
 ];
 
-function explain(error: unknown): { phase: Phase; words: string } {
+function explain(error: unknown): { phase?: Phase; words: string } {
   const words = fetchWords(error);
   const found = PHASES.find(([pattern]) => pattern.test(words));
-  return { phase: found?.[1] ?? "response", words };
+  return found ? { phase: found[1], words } : { words };
 }

@@ -14,6 +14,22 @@ export type Phase =
   | "response"
   | "status";
 
+/** Steps of a request, by upstream's names, in their order. */
+export const TRACE_EVENTS = [
+  "dns_start",
+  "dns_done",
+  "connect_start",
+  "connect_done",
+  "tls_handshake_start",
+  "tls_handshake_done",
+  "got_conn",
+  "wrote_request",
+  "got_first_resp_byte",
+] as const;
+
+/** When each step came, seconds from the start of the request; those that did not come lack. */
+export type Trace = Partial<Record<typeof TRACE_EVENTS[number], number>>;
+
 /** A request that was answered with status 200, or a connection that came about. */
 export interface Ok {
   readonly state: "ok";
@@ -23,6 +39,8 @@ export interface Ok {
   readonly code?: number;
   /** How long the certificate that was shown is still valid, days. */
   readonly certificateDays?: number;
+  /** Of a check by HTTP; of the API server with `KUBENURSE_TRACE=always` only. */
+  readonly trace?: Trace;
 }
 
 /** A request that was not. */
@@ -35,6 +53,7 @@ export interface Failed {
   readonly code?: number;
   /** What was tried, on which address, and what happened. */
   readonly message: string;
+  readonly trace?: Trace;
 }
 
 /** A check that was not made. */

@@ -9,7 +9,7 @@ import https from "node:https";
 import tls from "node:tls";
 import type { Socket } from "node:net";
 import { wordsOf } from "../platform.ts";
-import type { Outcome, Phase } from "./check.ts";
+import type { Outcome, Phase, Trace } from "./check.ts";
 import { DOING, isIp, isTls, why } from "./words.ts";
 
 /** What to ask, and whom to trust. */
@@ -43,6 +43,12 @@ export function httpProbe(
   const start = now();
   let phase: Phase = isIp(name) ? "connect" : "dns";
   let address = "";
+  const trace: Trace = phase === "dns"
+    ? { dns_start: 0 }
+    : { connect_start: 0 };
+  function mark(...events: (keyof Trace)[]) {
+    for (const event of events) trace[event] ??= (now() - start) / 1e3;
+  }
 
   return new Promise((resolve) => {
     function settle(outcome: Outcome) {
@@ -55,6 +61,7 @@ export function httpProbe(
         state: "failed",
         seconds: (now() - start) / 1e3,
         phase: at,
+        trace,
         message: `GET ${request.url}${where}: ${why}`,
         ...(code === undefined ? {} : { code }),
       });
@@ -64,28 +71,40 @@ export function httpProbe(
       client?.destroy();
     }, timeoutMs);
 
+    let watched = false;
     function watch(socket: Socket) {
+      if (watched) return;
+      watched = true;
       socket.on("lookup", (error, found) => {
         if (error) return;
         address = found;
         phase = "connect";
+        mark("dns_done", "connect_start");
       });
-      socket.on("connect", () => phase = secure ? "tls" : "request");
-      socket.on("secureConnect", () => phase = "request");
+      socket.on("connect", () => {
+        phase = secure ? "tls" : "request";
+        mark("connect_done", secure ? "tls_handshake_start" : "got_conn");
+      });
+      socket.on("secureConnect", () => {
+        phase = "request";
+        mark("tls_handshake_done", "got_conn");
+      });
     }
 
     let client: http.ClientRequest | undefined;
     try {
       client = (secure ? https : http).request(
         url,
-        options(request, url, name),
+        options(request, url, name, watch),
       );
     } catch (error) {
       return failed(wordsOf(error)); // an unusable header or URL
     }
-    client.on("socket", watch);
+    client.on("socket", watch); // where the agent has not shown it yet
     client.on("finish", () => {
-      if (phase === "request") phase = "response";
+      if (phase !== "request") return;
+      phase = "response";
+      mark("wrote_request");
     });
     client.on("error", (error) => {
       const at = isTls(error) ? "tls" : phase;
@@ -93,13 +112,14 @@ export function httpProbe(
     });
     client.on("response", (response) => {
       phase = "response";
+      mark("got_first_resp_byte");
       let bytes = 0;
       function done() {
         const code = response.statusCode ?? 0;
         if (code !== 200) {
           return failed(statusWords(response), "status", code);
         }
-        settle({ state: "ok", seconds: (now() - start) / 1e3, code });
+        settle({ state: "ok", seconds: (now() - start) / 1e3, code, trace });
       }
       response.on("data", (chunk: Uint8Array) => {
         bytes += chunk.length;
@@ -122,28 +142,54 @@ function options(
   request: HttpRequest,
   url: URL,
   name: string,
+  watch: (socket: Socket) => void,
 ): https.RequestOptions {
   const headers = { "user-agent": "kubenurse", ...request.headers };
   const shared = { headers: { ...headers, connection: "close" } };
-  if (url.protocol === "http:") return { ...shared, agent: false };
+  if (url.protocol === "http:") {
+    return { ...shared, agent: showing(new http.Agent(), watch) };
+  }
   const trust = {
     ...(request.ca?.length ? { ca: [...request.ca] } : {}),
     rejectUnauthorized: !request.insecure,
   };
-  if (trust.ca) return { ...shared, agent: new https.Agent(trust) };
+  if (trust.ca) {
+    return { ...shared, agent: showing(new https.Agent(trust), watch) };
+  }
   // Without CAs an agent would load the well-known ones into the heap, which
   // needs a permission and several MB; a plain connection knows them already.
   // The port that node:https would pass on is then 80, hence the URL's.
   return {
     ...shared,
-    createConnection: () =>
-      tls.connect({
+    createConnection() {
+      const socket = tls.connect({
         host: name,
         port: Number(url.port || 443),
         ...(isIp(name) ? {} : { servername: name }),
         ...trust,
-      }),
+      });
+      watch(socket);
+      return socket;
+    },
   };
+}
+
+/**
+ * Shows the sockets that an agent makes at once. The request's own event can come
+ * after the name has been looked up, and then a failure to connect would be taken
+ * for one of DNS.
+ */
+function showing<Agent extends http.Agent>(
+  agent: Agent,
+  watch: (socket: Socket) => void,
+): Agent {
+  const create = agent.createConnection.bind(agent);
+  agent.createConnection = (options, callback) => {
+    const socket = create(options, callback);
+    if (socket) watch(socket as Socket);
+    return socket;
+  };
+  return agent;
 }
 
 function statusWords(response: http.IncomingMessage): string {

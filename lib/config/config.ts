@@ -54,6 +54,7 @@ export interface Config {
   readonly extraCaFile: string | undefined;
   /** Seconds, rising. */
   readonly histogramBuckets: readonly number[];
+  readonly trace: "failures" | "always";
   readonly logFormat: "text" | "json";
 }
 
@@ -133,6 +134,10 @@ export function parseConfig(
       (n, t) => caFile(n, t, readFile),
     ),
     histogramBuckets: read("KUBENURSE_HISTOGRAM_BUCKETS", buckets),
+    trace: read(
+      "KUBENURSE_TRACE",
+      (n, t) => oneOf(n, t, ["failures", "always"]),
+    ),
     logFormat: read(
       "KUBENURSE_LOG_FORMAT",
       (n, t) => oneOf(n, t, ["text", "json"]),

@@ -103,6 +103,12 @@ export const SETTINGS = [
       "Bucket bounds, in seconds, of kubenurse_httpclient_request_duration_seconds.",
   },
   {
+    name: "KUBENURSE_TRACE",
+    default: "failures",
+    help:
+      'When to tell the steps of requests apart: "failures", or "always", which exposes kubenurse_httpclient_trace_request_duration_seconds.',
+  },
+  {
     name: "KUBENURSE_SHUTDOWN_DURATION",
     default: "5s",
     help: "How long to go on answering after SIGTERM, while /ready says 503.",

@@ -16,7 +16,10 @@ export interface Endpoint {
   /** `http://127.0.0.1:<port>` or `https://…`. */
   readonly url: string;
   isOpen(): boolean;
-  /** Refuses connections from now on; those that are open are soon cut. */
+  /**
+   * Refuses connections from now on. Requests that are under way get a moment
+   * and are answered 503 then; what streams must be ended by the handler.
+   */
   close(): Promise<void>;
   /**
    * Listens again.
@@ -44,20 +47,28 @@ export async function startEndpoint(
   handler: Handler,
   tls?: KeyPair,
 ): Promise<Endpoint> {
+  /** Give up the requests that are under way. */
+  const underWay = new Set<() => void>();
   let running = listen(0);
   let isOpen = true;
-  const { port } = running.server.addr;
+  const { port } = running.addr;
+
+  async function answer(request: Request): Promise<Response> {
+    const given = Promise.withResolvers<Response>();
+    const giveUp = () => given.resolve(new Response(null, { status: 503 }));
+    underWay.add(giveUp);
+    try {
+      return await Promise.race([handler(request), given.promise]);
+    } finally {
+      underWay.delete(giveUp);
+    }
+  }
 
   function listen(port: number) {
-    const stop = new AbortController();
-    const server = Deno.serve({
-      hostname: HOST,
-      port,
-      signal: stop.signal,
-      onListen() {},
-      ...tls,
-    }, handler);
-    return { server, stop };
+    return Deno.serve(
+      { hostname: HOST, port, onListen() {}, ...tls },
+      answer,
+    );
   }
 
   return await Promise.resolve({
@@ -67,9 +78,10 @@ export async function startEndpoint(
     async close() {
       if (!isOpen) return;
       isOpen = false;
-      const { server, stop } = running;
-      const timer = setTimeout(() => stop.abort(), GRACE_MS);
-      await server.shutdown();
+      const timer = setTimeout(() => {
+        for (const giveUp of underWay) giveUp();
+      }, GRACE_MS);
+      await running.shutdown();
       clearTimeout(timer);
     },
     async open(certificate) {

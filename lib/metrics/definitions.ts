@@ -34,6 +34,13 @@ export const DEFINITIONS = {
     labels: ["type"],
     help: "Durations of requests that were answered, whatever the status code.",
   },
+  trace: {
+    name: "kubenurse_httpclient_trace_request_duration_seconds",
+    kind: "histogram",
+    labels: ["type", "event"],
+    help:
+      "Time from the start of a request to each of its steps; with KUBENURSE_TRACE=always only.",
+  },
   requests: {
     name: "kubenurse_httpclient_requests_total",
     kind: "counter",

@@ -4,7 +4,7 @@
  * @module
  */
 import { Counter, Gauge, Histogram, Registry, Summary } from "./prom_client.ts";
-import { eventOf } from "../checks/check.ts";
+import { eventOf, TRACE_EVENTS } from "../checks/check.ts";
 import type { Outcome } from "../checks/check.ts";
 import { DEFINITIONS } from "./definitions.ts";
 
@@ -29,6 +29,8 @@ export interface MetricsOptions {
   readonly startSeconds: number;
   /** Bucket bounds, seconds. */
   readonly buckets: readonly number[];
+  /** Whether to expose the steps of requests. */
+  readonly trace: boolean;
 }
 
 /** The metrics of one agent. */
@@ -49,7 +51,7 @@ const WINDOW_S = 60;
 /** Makes the metrics in a registry of their own. */
 export function createMetrics(
   readings: Readings,
-  { version, denoVersion, startSeconds, buckets }: MetricsOptions,
+  { version, denoVersion, startSeconds, buckets, trace }: MetricsOptions,
 ): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -96,6 +98,12 @@ export function createMetrics(
     ...options(DEFINITIONS.duration),
     buckets: [...buckets],
   });
+  const steps = trace
+    ? new Histogram({
+      ...options(DEFINITIONS.trace),
+      buckets: [...buckets],
+    })
+    : undefined;
   const requests = new Counter(options(DEFINITIONS.requests));
   const certificate = new Gauge(options(DEFINITIONS.certificate));
   const errorEvents = new Counter(options(DEFINITIONS.errorEvents));
@@ -126,6 +134,9 @@ export function createMetrics(
     observe(type, outcome) {
       if (outcome.state === "skipped") return;
       const { codes, events } = seenWith(type);
+      for (const [event, seconds] of Object.entries(outcome.trace ?? {})) {
+        steps?.observe({ type, event }, seconds);
+      }
       if (outcome.code !== undefined) {
         const code = String(outcome.code);
         codes.add(code);
@@ -154,6 +165,7 @@ export function createMetrics(
       for (const metric of [errors, request, duration, certificate]) {
         metric.remove({ type });
       }
+      for (const event of TRACE_EVENTS) steps?.remove({ type, event });
       for (const code of found.codes) requests.remove({ type, code });
       for (const event of found.events) errorEvents.remove({ type, event });
       seen.delete(type);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { apiServerProbe } from "../../lib/checks/api_server.ts";
-import type { Trace } from "../../lib/checks/api_server.ts";
+import type { TraceRequest } from "../../lib/checks/api_server.ts";
 import type { Failed, Outcome, Phase } from "../../lib/checks/check.ts";
 import { failed, ok } from "../fakes/checks.ts";
 import { fakeClock } from "../fakes/clock.ts";
@@ -26,6 +26,7 @@ interface Probed {
 async function probed(
   fetch: Fetch,
   trace: (clock: FakeClock) => Promise<Outcome> = () => hang(),
+  traceAlways = false,
 ): Promise<Probed> {
   const clock = fakeClock();
   const fetched: string[] = [];
@@ -33,13 +34,14 @@ async function probed(
   let signal: AbortSignal | undefined;
   let outcome: Outcome | undefined;
   let at = -1;
-  const tracing: Trace = (url, timeoutMs) => {
+  const tracing: TraceRequest = (url, timeoutMs) => {
     traced.push({ at: clock.now(), url, timeoutMs });
     return trace(clock);
   };
   apiServerProbe(SERVER, {
     clock,
     trace: tracing,
+    traceAlways,
     fetch(url, init) {
       fetched.push(url);
       signal = init.signal;
@@ -122,7 +124,6 @@ const ERRORS: readonly [Phase, string, string?][] = [
   ["tls", "invalid peer certificate: UnknownIssuer"],
   ["tls", "received corrupt message of type InvalidContentType"],
   ["tls", "tls handshake eof"],
-  ["response", "connection closed before message completed"],
 ];
 for (const [phase, thrown, shown = thrown] of ERRORS) {
   Deno.test(`apiServerProbe() names phase ${phase} for "${shown}"`, async () => {
@@ -143,9 +144,74 @@ for (const [phase, thrown, shown = thrown] of ERRORS) {
   });
 }
 
+/** A second request that gets its answer. */
+const ANSWERED: Outcome = {
+  state: "ok",
+  seconds: 0.004,
+  code: 200,
+  trace: { connect_start: 0, connect_done: 0.001, got_first_resp_byte: 0.003 },
+};
+
+const UNCLEAR = "connection closed before message completed";
+const AGAIN: readonly [Phase, string, Outcome][] = [
+  ["response", "an answer", ANSWERED],
+  ["response", "a status", {
+    ...{ state: "failed", seconds: 0, phase: "status", code: 401 },
+    message: "answered 401",
+  }],
+  ["tls", "another failure, in phase tls", {
+    ...{ state: "failed", seconds: 0, phase: "tls", message: "reset" },
+  }],
+];
+for (const [phase, name, second] of AGAIN) {
+  Deno.test(`apiServerProbe() names phase ${phase} when words do not tell and a second request gets ${name}`, async () => {
+    const { outcome, at, traced } = await probed(async (clock) => {
+      await clock.sleep(7);
+      throw new TypeError(UNCLEAR);
+    }, async (clock) => {
+      await clock.sleep(5);
+      return second;
+    });
+    assertEquals(outcome, {
+      state: "failed",
+      seconds: 0.007,
+      phase,
+      message: `GET ${URL_TEXT}: ${UNCLEAR}`,
+    });
+    assertEquals(at, 12);
+    assertEquals(traced, [{ at: 7, url: URL_TEXT, timeoutMs: 4_993 }]);
+  });
+}
+
+Deno.test("apiServerProbe() asks once when all is well", async () => {
+  const { outcome, traced } = await probed(() =>
+    Promise.resolve(new Response("{}"))
+  );
+  assertEquals(outcome, { state: "ok", seconds: 0, code: 200 });
+  assertEquals(traced, []);
+});
+
+Deno.test("apiServerProbe() adds the steps of a second request when they are always wanted", async () => {
+  const { outcome, traced } = await probed(
+    () => Promise.resolve(new Response("{}")),
+    () => Promise.resolve(ANSWERED),
+    true,
+  );
+  assertEquals(outcome, {
+    ...{ state: "ok", seconds: 0, code: 200 },
+    trace: {
+      connect_start: 0,
+      connect_done: 0.001,
+      got_first_resp_byte: 0.003,
+    },
+  });
+  assertEquals(traced.length, 1);
+});
+
 Deno.test("apiServerProbe() fails when the token cannot be read", async () => {
-  const { outcome } = await probed(() =>
-    Promise.reject(new Deno.errors.NotFound("No such file: token"))
+  const { outcome } = await probed(
+    () => Promise.reject(new Deno.errors.NotFound("No such file: token")),
+    () => Promise.resolve(ANSWERED),
   );
   assertEquals(
     (outcome as Failed).message,
@@ -157,7 +223,10 @@ Deno.test("apiServerProbe() fails when the body breaks off", async () => {
   const body = new ReadableStream({
     pull: (c) => c.error(new TypeError("connection reset")),
   });
-  const { outcome } = await probed(() => Promise.resolve(new Response(body)));
+  const { outcome } = await probed(
+    () => Promise.resolve(new Response(body)),
+    () => Promise.resolve(ANSWERED),
+  );
   assertEquals(outcome, {
     state: "failed",
     seconds: 0,

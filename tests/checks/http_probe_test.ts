@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { httpProbe } from "../../lib/checks/http_probe.ts";
+import { TRACE_EVENTS } from "../../lib/checks/check.ts";
 import type { Outcome } from "../../lib/checks/check.ts";
 import { createCa } from "../../lib/demo/certificates.ts";
 
@@ -56,6 +57,27 @@ Deno.test("httpProbe() is ok with 200, with the duration and the code", async ()
   assert(outcome.state === "ok");
   assertEquals(outcome.code, 200);
   assert(outcome.seconds > 0 && outcome.seconds < 5);
+});
+
+Deno.test("httpProbe() tells when each step of a request came, in upstream's words", async () => {
+  await using server = await tlsServer(["localhost"]);
+  const url = `https://localhost:${server.port}/`;
+  const outcome = await httpProbe({ url, ca: [server.ca] }, 5_000);
+  assert(outcome.state === "ok");
+  const { trace = {} } = outcome;
+  assertEquals(Object.keys(trace), [...TRACE_EVENTS]);
+  const times = Object.values(trace);
+  assertEquals(times, times.toSorted((a, b) => a - b));
+  assert(times.at(-1)! <= outcome.seconds);
+});
+
+Deno.test("httpProbe() has no steps of DNS for an address, and none that did not come", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const outcome = await httpProbe({ url: `http://127.0.0.1:${port}/` }, 5_000);
+  assert(outcome.state === "failed");
+  assertEquals(outcome.trace, { connect_start: 0 });
 });
 
 Deno.test("httpProbe() sends its headers on a connection that it asks to close", async () => {

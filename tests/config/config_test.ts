@@ -54,6 +54,7 @@ const DEFAULTS: Config = {
   insecure: false,
   extraCaFile: undefined,
   histogramBuckets: [.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10],
+  trace: "failures",
   logFormat: "text",
 };
 
@@ -110,6 +111,7 @@ const READ: readonly [string, string, Partial<Config>][] = [
   ["KUBENURSE_HISTOGRAM_BUCKETS", ".1,1", { histogramBuckets: [0.1, 1] }],
   ["KUBENURSE_SHUTDOWN_DURATION", "0s", { shutdownMs: 0 }],
   ["KUBENURSE_LISTEN_ADDRESS", "[::1]:9", { listen: { host: "::1", port: 9 } }],
+  ["KUBENURSE_TRACE", "always", { trace: "always" }],
   ["KUBENURSE_LOG_FORMAT", "json", { logFormat: "json" }],
   ["NODE_NAME", "node-1.example.com", { nodeName: "node-1.example.com" }],
   ["POD_NAME", "kubenurse-x2bwx", { podName: "kubenurse-x2bwx" }],
@@ -187,6 +189,7 @@ const REFUSED: readonly [string, string, string][] = [
     "8080",
     'an address to listen on such as ":8080" or "[::]:8080"',
   ],
+  ["KUBENURSE_TRACE", "never", '"failures" or "always"'],
   ["KUBENURSE_LOG_FORMAT", "xml", '"text" or "json"'],
   ["NODE_NAME", "node 1", NAME],
   ["POD_NAME", "-x", NAME],

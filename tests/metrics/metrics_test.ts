@@ -12,7 +12,10 @@ const { histogramBuckets } = parseConfig(
   () => "",
 );
 
-function metrics(changes: Partial<Readings> = {}): Metrics {
+function metrics(
+  changes: Partial<Readings> = {},
+  { trace = false } = {},
+): Metrics {
   return createMetrics({
     incomingChecks: () => 3,
     neighbours: () => 10,
@@ -25,6 +28,7 @@ function metrics(changes: Partial<Readings> = {}): Metrics {
     denoVersion: "2.9.6",
     startSeconds: 1_700_000_000,
     buckets: histogramBuckets,
+    trace,
   });
 }
 
@@ -56,6 +60,30 @@ const OUTCOMES: readonly [string, Outcome][] = [
   ['path_odd"\\name', ok(20)],
 ];
 
+/** A check whose steps are known. */
+const TRACED: [string, Outcome] = ["path_node-9", {
+  ...ok(0.004),
+  trace: { connect_start: 0, connect_done: 0.001, got_first_resp_byte: 0.003 },
+}];
+
+Deno.test("observe() counts the steps of a check, when they are wanted", async () => {
+  const steps = "kubenurse_httpclient_trace_request_duration_seconds";
+  async function counted(trace: boolean): Promise<string[]> {
+    const made = metrics({}, { trace });
+    made.observe(...TRACED);
+    const found = await series(made);
+    made.forget(TRACED[0]);
+    assert(!(await made.text()).includes(TRACED[0]));
+    return found.filter((line) => line.startsWith(`${steps}_sum`));
+  }
+  assertEquals(await counted(false), []);
+  assertEquals(await counted(true), [
+    `${steps}_sum{type="path_node-9",event="connect_start"} 0`,
+    `${steps}_sum{type="path_node-9",event="connect_done"} 0.001`,
+    `${steps}_sum{type="path_node-9",event="got_first_resp_byte"} 0.003`,
+  ]);
+});
+
 Deno.test("text() is what it was before, for some of everything", async () => {
   const golden = new URL("../golden/metrics.txt", import.meta.url);
   const made = metrics();
@@ -66,8 +94,10 @@ Deno.test("text() is what it was before, for some of everything", async () => {
 });
 
 Deno.test("text() has the names, kinds, labels and help texts of the definitions, and no others", async () => {
-  const made = metrics();
-  for (const [type, outcome] of OUTCOMES) made.observe(type, outcome);
+  const made = metrics({}, { trace: true });
+  for (const [type, outcome] of [...OUTCOMES, TRACED]) {
+    made.observe(type, outcome);
+  }
   const text = await made.text();
   const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)]
     .map(([, name, kind]) => `${name} ${kind}`);
