@@ -165,7 +165,15 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   function round(checks: readonly Check[], seconds: number) {
     metrics.round(seconds);
     const types = new Set(checks.map(({ type }) => type));
-    results.keepOnly(types);
+    for (const { type, failures } of results.keepOnly(types)) {
+      log.info(
+        "check has ended while it was failing: it is no neighbour any more",
+        {
+          type,
+          failures,
+        },
+      );
+    }
     if (!results.isComplete()) {
       log.info("the first round is done", {
         checks: results.all().filter((r) =>

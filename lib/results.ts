@@ -30,8 +30,8 @@ export interface Change {
 export interface Results {
   /** Keeps an outcome; tells whether it changed the state of the check. */
   record(type: string, outcome: Outcome, wall: number): Change | undefined;
-  /** Drops the checks that are not among `types`. */
-  keepOnly(types: ReadonlySet<string>): void;
+  /** Drops the checks that are not among `types`; those of them that were failing. */
+  keepOnly(types: ReadonlySet<string>): readonly Result[];
   /** Newest results, in the order in which the checks first came. */
   all(): readonly Result[];
   get(type: string): Result | undefined;
@@ -62,9 +62,9 @@ export function createResults(): Results {
       return { kind: failed ? "failing" : "recovered", result, before };
     },
     keepOnly(types) {
-      for (const type of results.keys()) {
-        if (!types.has(type)) results.delete(type);
-      }
+      const dropped = [...results.values()].filter((r) => !types.has(r.type));
+      for (const { type } of dropped) results.delete(type);
+      return dropped.filter(({ outcome }) => outcome.state === "failed");
     },
     all: () => [...results.values()],
     get: (type) => results.get(type),

@@ -5,6 +5,7 @@
  */
 import type { Check, Outcome } from "./checks/check.ts";
 import type { Neighbour } from "./discovery/neighbours.ts";
+import { wordsOf } from "./platform.ts";
 import type { Clock, Random } from "./platform.ts";
 
 /** What a round needs and whom it tells. */
@@ -14,7 +15,7 @@ export interface RunnerDeps {
   /** Checks of the round that starts now. */
   checks(): readonly Check[];
   /** See `Discovery`. */
-  isStillThere(neighbour: Neighbour): Promise<boolean>;
+  isStillThere(neighbour: Neighbour, fine?: AbortSignal): Promise<boolean>;
   answered(neighbour: Neighbour): void;
   /** An outcome that counts. */
   outcome(check: Check, outcome: Outcome): void;
@@ -96,18 +97,31 @@ async function judged(
   timeoutMs: number,
 ): Promise<Outcome | undefined> {
   const { neighbour } = check;
-  if (!neighbour) return await check.run(timeoutMs);
+  if (!neighbour) return await ran(check, timeoutMs);
 
-  const answered = new AbortController();
+  const ended = new AbortController();
+  const fine = new AbortController();
   let verdict: Promise<boolean> | undefined;
-  deps.clock.sleep(SUSPICIOUS_MS, answered.signal).then(() => {
-    if (!answered.signal.aborted) verdict = deps.isStillThere(neighbour);
+  deps.clock.sleep(SUSPICIOUS_MS, ended.signal).then(() => {
+    if (ended.signal.aborted) return;
+    verdict = deps.isStillThere(neighbour, fine.signal);
   });
-  const outcome = await check.run(timeoutMs);
-  answered.abort();
+  const outcome = await ran(check, timeoutMs);
+  ended.abort();
   if (outcome.state !== "failed") {
+    fine.abort();
     deps.answered(neighbour);
     return outcome;
   }
   return await (verdict ?? deps.isStillThere(neighbour)) ? outcome : undefined;
+}
+
+/** A check never rejects; if one does all the same, the others must go on. */
+async function ran(check: Check, timeoutMs: number): Promise<Outcome> {
+  try {
+    return await check.run(timeoutMs);
+  } catch (error) {
+    const message = `internal error: ${wordsOf(error)}`;
+    return { state: "failed", seconds: 0, phase: "request", message };
+  }
 }

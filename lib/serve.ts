@@ -25,8 +25,15 @@ export async function serve(
   { log, clock, stop }: { log: Log; clock: Clock; stop: AbortSignal },
 ): Promise<void> {
   const server = listen(agent, config.listen);
-  log.info("listening", { address: addressText(server.addr) });
-  const running = agent.run(stop);
+  log.info("listening", {
+    address: addressText({
+      host: server.addr.hostname,
+      port: server.addr.port,
+    }),
+  });
+  const running = agent.run(stop).catch((error) =>
+    log.warn("internal error, no more checks", { error: wordsOf(error) })
+  );
   await new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
     else stop.addEventListener("abort", () => resolve(), { once: true });
@@ -66,8 +73,10 @@ function listen(
   }
 }
 
-function addressText({ hostname, port }: Deno.NetAddr): string {
-  return hostname.includes(":")
-    ? `[${hostname}]:${port}`
-    : `${hostname}:${port}`;
+/** An address to show; no host means all. */
+export function addressText(
+  { host, port }: { readonly host: string; readonly port: number },
+): string {
+  const shown = host === "" ? "::" : host;
+  return shown.includes(":") ? `[${shown}]:${port}` : `${shown}:${port}`;
 }

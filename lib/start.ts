@@ -12,7 +12,7 @@ import { apiFetch } from "./kubernetes/access.ts";
 import type { Credentials } from "./kubernetes/access.ts";
 import { createLog } from "./log.ts";
 import { systemClock, wordsOf } from "./platform.ts";
-import { serve } from "./serve.ts";
+import { addressText, serve } from "./serve.ts";
 import { VERSION } from "./version.ts";
 
 /** Where the agent runs. */
@@ -94,7 +94,7 @@ export async function start(
     return 0;
   } catch (error) {
     log.warn("cannot listen", {
-      address: `${config.listen.host || "[::]"}:${config.listen.port}`,
+      address: addressText(config.listen),
       error: wordsOf(error),
     });
     return 1;
@@ -111,5 +111,9 @@ function hostname(): string {
 
 function writeLine(to: { writeSync(data: Uint8Array): number }, line: string) {
   const data = new TextEncoder().encode(`${line}\n`);
-  for (let at = 0; at < data.length;) at += to.writeSync(data.subarray(at));
+  try {
+    for (let at = 0; at < data.length;) at += to.writeSync(data.subarray(at));
+  } catch {
+    // nobody reads any more; the checks go on
+  }
 }

@@ -75,3 +75,11 @@ Deno.test("runRounds() does not look up what is no neighbour", async () => {
   assertEquals(lookups, []);
   assertEquals(outcomes, [["me failed", 1_500]]);
 });
+
+Deno.test("runRounds() goes on when a check rejects, which none should", async () => {
+  const { outcomes } = await ranFor(2_000, (clock) => [
+    { ...path(clock, 10), run: () => Promise.reject(new Error("a bug")) },
+    path(clock, 20, ok(), 3),
+  ]);
+  assertEquals(outcomes, [["path_node-2 failed", 0], ["path_node-3 ok", 20]]);
+});

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CredentialsError } from "../kubernetes/access.ts";
 import type { ApiFetch } from "../kubernetes/access.ts";
 import { fetchWords } from "../kubernetes/client.ts";
 import { wordsOf } from "../platform.ts";
@@ -112,9 +113,7 @@ export async function apiServerProbe(
       phase,
       message: `GET ${url}: no answer within ${timeoutMs / 1e3} s${
         second.state === "failed" && phase === second.phase
-          ? `; a second try: ${
-            second.message.replace(`GET ${url}`, "").replace(/^[ :]+/, "")
-          }`
+          ? `; a second try${second.message.replace(`GET ${url}`, "")}`
           : ", though a second try got one"
       }`,
     };
@@ -131,7 +130,7 @@ function withSteps(outcome: Outcome): { readonly trace?: Trace } {
 
 /** A CA file that cannot be read must not end the program. */
 function untraced(error: unknown): Outcome {
-  const message = wordsOf(error);
+  const message = `: ${wordsOf(error)}`;
   return { state: "failed", seconds: 0, phase: "response", message };
 }
 
@@ -163,6 +162,9 @@ const PHASES: readonly [RegExp, Phase][] = [
 ];
 
 function explain(error: unknown): { phase?: Phase; words: string } {
+  if (error instanceof CredentialsError) {
+    return { phase: "request", words: error.message };
+  }
   const words = fetchWords(error);
   const found = PHASES.find(([pattern]) => pattern.test(words));
   return found ? { phase: found[1], words } : { words };

@@ -67,7 +67,13 @@ export async function dnsProbe(
 
 async function addressOf(host: string, signal: AbortSignal): Promise<string> {
   if (isIp(host)) return host;
-  const [address] = await Deno.resolveDns(host, "A", { signal });
-  if (address === undefined) throw new Error(`${host} has no address`);
-  return address;
+  for (const type of ["A", "AAAA"] as const) {
+    try {
+      const [address] = await Deno.resolveDns(host, type, { signal });
+      if (address !== undefined) return address;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  throw new Error(`the resolver ${host} has no address`);
 }

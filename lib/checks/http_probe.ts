@@ -37,6 +37,15 @@ export function httpProbe(
   timeoutMs: number,
   now: () => number = () => performance.now(),
 ): Promise<Outcome> {
+  if (!URL.canParse(request.url)) {
+    const message = `GET ${request.url}: not a URL`;
+    return Promise.resolve({
+      state: "failed",
+      seconds: 0,
+      phase: "request",
+      message,
+    });
+  }
   const url = new URL(request.url);
   const secure = url.protocol === "https:";
   const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -98,7 +107,7 @@ export function httpProbe(
         options(request, url, name, watch),
       );
     } catch (error) {
-      return failed(wordsOf(error)); // an unusable header or URL
+      return failed(wordsOf(error), "request"); // an unusable header
     }
     client.on("socket", watch); // where the agent has not shown it yet
     client.on("finish", () => {
@@ -109,6 +118,10 @@ export function httpProbe(
     client.on("error", (error) => {
       const at = isTls(error) ? "tls" : phase;
       failed(`${DOING[at]}: ${why(error)}`, at);
+    });
+    client.on("upgrade", (response, socket) => {
+      failed(statusWords(response), "status", response.statusCode);
+      socket.destroy();
     });
     client.on("response", (response) => {
       phase = "response";

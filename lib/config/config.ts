@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { X509Certificate } from "node:crypto";
 import { extraChecks } from "./extra_checks.ts";
 import type { ExtraCheck } from "./extra_checks.ts";
 import { SETTINGS } from "./settings.ts";
@@ -103,7 +104,7 @@ export function parseConfig(
   const config: Config = {
     listen: read("KUBENURSE_LISTEN_ADDRESS", listenAddress),
     nodeName: optional("NODE_NAME", dnsName),
-    podName: optional("POD_NAME", dnsName) ?? (env.HOSTNAME || undefined),
+    podName: optional("POD_NAME", dnsName) ?? hostName(env.HOSTNAME),
     namespace: optional("KUBENURSE_NAMESPACE", dnsName),
     apiServerDirect: `https://${
       read("KUBERNETES_SERVICE_HOST", apiServerHost)
@@ -178,8 +179,15 @@ function apiServerHost(variable: string, text: string): string {
   );
 }
 
+/** Set by the container runtime; on a workstation it may be anything. */
+function hostName(text: string | undefined): string | undefined {
+  return text !== undefined && NAME.test(text) ? text : undefined;
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
 function dnsName(variable: string, text: string): string {
-  if (/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) return text;
+  if (NAME.test(text)) return text;
   throw new ConfigError(
     variable,
     text,
@@ -200,8 +208,17 @@ function caFile(
     const why = error instanceof Error ? error.message : String(error);
     throw new ConfigError(variable, path, `${wanted} (${why})`);
   }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new ConfigError(variable, path, wanted);
+  const blocks = pem.match(
+    /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g,
+  );
+  if (!blocks) throw new ConfigError(variable, path, wanted);
+  for (const [i, block] of blocks.entries()) {
+    try {
+      new X509Certificate(block);
+    } catch {
+      const which = `number ${i + 1} of ${blocks.length} cannot be read`;
+      throw new ConfigError(variable, path, `${wanted} (${which})`);
+    }
   }
   return path;
 }

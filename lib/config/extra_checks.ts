@@ -38,6 +38,10 @@ export interface ExtraCheck {
 /** Types that are the agent's own. */
 const TAKEN = /^(api_server_(direct|dns)|me_(ingress|service)|path_.*)$/;
 
+/** Keys that `/alive` has beside the checks; the names of checks are keys there too. */
+const KEYS =
+  /^(hostname|neighbourhood|neighbourhood_state|headers|skipped_because|__proto__)$/;
+
 /**
  * Reads the list.
  *
@@ -51,7 +55,7 @@ export function extraChecks(
   return text.split("|").map((entry) => {
     const [, name, url] = /^\s*([^:]*?)\s*:\s*(.*?)\s*$/.exec(entry) ?? [];
     const refused = (wanted: string) =>
-      new ConfigError(variable, entry, wanted);
+      new ConfigError(variable, entry.replace(/\/\/[^/]*@/, "//...@"), wanted);
     if (!name || !url) {
       throw refused(
         'entries such as "name:https://example.com", with | between them',
@@ -66,6 +70,9 @@ export function extraChecks(
       throw refused(
         `another name than "${name}", which is a check of the agent's own`,
       );
+    }
+    if (KEYS.test(name)) {
+      throw refused(`another name than "${name}", which is a key of /alive`);
     }
     if (names.has(name)) {
       throw refused(`another name than "${name}", which was given before`);

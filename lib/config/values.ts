@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 
 /** A setting that cannot be used: which one, what it holds, what is wanted. */
 export class ConfigError extends Error {
@@ -22,7 +23,9 @@ const UNIT_MS: Record<string, number> = {
   h: 3600e3,
 };
 
-/** Reads a Go duration such as `"5s"` or `"1m30s"`, not negative, as milliseconds. */
+const LONGEST_MS = 24 * 3600e3;
+
+/** Reads a Go duration such as `"5s"` or `"1m30s"`, not negative and 24h at most, as milliseconds. */
 export function durationMs(variable: string, text: string): number {
   if (text === "0") return 0;
   const parts = [
@@ -32,7 +35,11 @@ export function durationMs(variable: string, text: string): number {
   if (read === "" || read !== text) {
     throw new ConfigError(variable, text, 'a duration such as "5s" or "1m30s"');
   }
-  return parts.reduce((ms, [, n, u]) => ms + Number(n) * UNIT_MS[u!]!, 0);
+  const ms = parts.reduce((sum, [, n, u]) => sum + Number(n) * UNIT_MS[u!]!, 0);
+  if (ms > LONGEST_MS) {
+    throw new ConfigError(variable, text, "a duration of 24h or less");
+  }
+  return ms;
 }
 
 /** Reads what Go's `strconv.ParseBool` reads, since that is what upstream reads. */
@@ -110,14 +117,16 @@ export function listenAddress(
 ): { host: string; port: number } {
   const [, v6, host, port] =
     /^(?:\[([0-9A-Fa-f:.]+)\]|([^:\s/[\]]*)):(\d+)$/.exec(text) ?? [];
-  if (port === undefined || Number(port) > 65535) {
+  const name = v6 ?? host ?? "";
+  const usable = name === "" || isIP(name) > 0 || /^[a-z][\w.-]*$/i.test(name);
+  if (port === undefined || Number(port) > 65535 || !usable) {
     throw new ConfigError(
       variable,
       text,
       'an address to listen on such as ":8080" or "[::]:8080"',
     );
   }
-  return { host: v6 ?? host ?? "", port: Number(port) };
+  return { host: name, port: Number(port) };
 }
 
 /** Reads rising positive numbers, in seconds, separated by commas. */

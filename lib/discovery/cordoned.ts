@@ -93,15 +93,19 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
     works();
   }
 
-  function failed(error: unknown): number {
+  function failed(error: unknown, isListed: boolean): number {
     failures++;
     const status = error instanceof ApiError ? error.status : 0;
     // too old a version, or a stream that broke: a new list mends it
     if (status === 410 && failures === 1) return 0;
     const forbidden = status === 403;
-    const words = forbidden
-      ? "may not list nodes, so cordoned ones count as neighbours: the ClusterRole needs list and watch on nodes"
-      : "cannot keep the list of cordoned nodes";
+    const words = !forbidden
+      ? "cannot keep the list of cordoned nodes"
+      : isListed
+      ? `may not watch nodes, so cordoned ones are listed every ${
+        FORBIDDEN_MS / 1e3
+      } s only: the ClusterRole needs watch on nodes`
+      : "may not list nodes, so cordoned ones count as neighbours: the ClusterRole needs list and watch on nodes";
     if (told !== words && (forbidden || failures > 1)) {
       log.warn(words, { error: wordsOf(error) });
       told = words;
@@ -117,12 +121,15 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
     async run(signal) {
       while (!signal.aborted) {
         let wait = 0;
+        let isListed = false;
         try {
-          await watch(await list(signal), signal);
+          const version = await list(signal);
+          isListed = true;
+          await watch(version, signal);
           // a server that ends each stream at once must not be asked at once
           wait = 500 + random() * 1_000;
         } catch (error) {
-          wait = failed(error);
+          wait = failed(error, isListed);
         }
         await clock.sleep(wait, signal);
       }

@@ -27,8 +27,10 @@ export interface Discovery {
   /**
    * Whether a neighbour that seems to fail is still one: asks the API server,
    * unless that is known from a short time ago. Resolves within a few seconds.
+   *
+   * @param fine Aborts when the neighbour has answered after all.
    */
-  isStillThere(neighbour: Neighbour): Promise<boolean>;
+  isStillThere(neighbour: Neighbour, fine?: AbortSignal): Promise<boolean>;
   /** A neighbour answered: its next failure is a new one. */
   answered(neighbour: Neighbour): void;
   /** Resolves after the first attempt to list the Pods. */
@@ -57,6 +59,8 @@ const CONFIRM_MS = 3_000;
 const LOOK_AGAIN_MS = 10_000;
 /** ... up to this. */
 const LOOK_AGAIN_CAP_MS = 160_000;
+/** A choice is made anew after this, for Pods grow out of being new. */
+const CHOSEN_MS = 1_000;
 
 /** Makes it; nothing happens before {@linkcode Discovery.run}. */
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
@@ -70,14 +74,33 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return deps.nodeName ?? ownPod(pods.state().agents, deps.podName)?.nodeName;
   }
 
+  /** The newest choice; pages ask often, and it takes all Pods to choose. */
+  let chosen: {
+    readonly of: readonly unknown[];
+    readonly at: number;
+    readonly neighbours: readonly Neighbour[];
+  } | undefined;
+
   function neighbours(): readonly Neighbour[] {
-    return chooseNeighbours(
-      { agents: pods.state().agents, cordoned: cordoned.nodes() },
-      { ...deps, nodeName: nodeName(), wall: clock.wall() },
-    );
+    const { agents } = pods.state();
+    const node = nodeName();
+    const of = [agents, cordoned.nodes(), node];
+    const isNew = !chosen || clock.now() - chosen.at >= CHOSEN_MS ||
+      of.some((one, i) => one !== chosen!.of[i]);
+    if (isNew) {
+      const neighbours = chooseNeighbours(
+        { agents, cordoned: cordoned.nodes() },
+        { ...deps, nodeName: node, wall: clock.wall() },
+      );
+      chosen = { of, at: clock.now(), neighbours };
+    }
+    return chosen!.neighbours;
   }
 
-  async function isStillThere(neighbour: Neighbour): Promise<boolean> {
+  async function isStillThere(
+    neighbour: Neighbour,
+    fine?: AbortSignal,
+  ): Promise<boolean> {
     const key = keyOf(neighbour);
     const known = failing.get(key);
     if (known && clock.now() < known.until) return listed(neighbour);
@@ -89,6 +112,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       ]);
       waited.abort();
     }
+    if (fine?.aborted) return true; // its next failure is a new one
     if (!listed(neighbour)) {
       failing.delete(key);
       return false;

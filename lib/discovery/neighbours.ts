@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIP } from "node:net";
 import { followers } from "./ring.ts";
 
 /** Of a Pod, only what is used; as in `v1.Pod`. */
@@ -88,7 +89,7 @@ const STARTING_MS = 60_000;
 export function toAgent(pod: Pod): Agent {
   const { metadata, spec, status } = pod ?? {};
   const ips = [status?.podIP, ...list(status?.podIPs).map((one) => one?.ip)]
-    .map(text).filter((ip) => ip !== "");
+    .map(text).filter((ip) => isIP(ip) && !ip.includes("%")); // no zones
   const port = list(spec?.containers).flatMap((one) => list(one?.ports))
     .find((one) => one?.name === "http")?.containerPort ?? DEFAULT_PORT;
   return {
@@ -97,7 +98,9 @@ export function toAgent(pod: Pod): Agent {
     nodeName: text(spec?.nodeName),
     ips: [...new Set(ips)],
     hostIp: text(status?.hostIP),
-    port: port > 0 && port < 65536 ? port : DEFAULT_PORT,
+    port: Number.isInteger(port) && port > 0 && port < 65536
+      ? port
+      : DEFAULT_PORT,
     phase: text(status?.phase) || "Unknown",
     terminating: text(metadata?.deletionTimestamp) !== "",
     ready: list(status?.conditions).some((one) =>

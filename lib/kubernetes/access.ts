@@ -38,13 +38,31 @@ export function serviceAccount(
 ): Credentials {
   return {
     async headers() {
-      const token = (await readFile(`${directory}/token`)).trim();
-      return { authorization: `Bearer ${token}` };
+      return { authorization: `Bearer ${await read("token")}` };
     },
     async ca() {
-      return [await readFile(`${directory}/ca.crt`)];
+      return [await read("ca.crt")];
     },
   };
+  async function read(name: string): Promise<string> {
+    try {
+      return (await readFile(`${directory}/${name}`)).trim();
+    } catch (error) {
+      throw new CredentialsError(
+        `cannot read ${directory}/${name}: ${fileWords(error)}`,
+      );
+    }
+  }
+}
+
+/** The runtime repeats the number of the error and the path. */
+function fileWords(error: unknown): string {
+  return wordsOf(error).replace(/( \(os error \d+\))?: \w+ '.*'$/, "");
+}
+
+/** A request that was not sent, for what it needs to authenticate cannot be used. */
+export class CredentialsError extends Error {
+  override readonly name = "CredentialsError";
 }
 
 /**
@@ -63,8 +81,7 @@ export async function serviceAccountNamespace(
     if (name !== "") return name;
     why = "it is empty";
   } catch (error) {
-    // the runtime repeats the number of the error and the path
-    why = wordsOf(error).replace(/( \(os error \d+\))?: \w+ '.*'$/, "");
+    why = fileWords(error);
   }
   throw new ConfigError(
     "KUBENURSE_NAMESPACE",
@@ -94,6 +111,14 @@ export function apiFetch(
       );
     }
     const secrets = await credentials.headers();
+    for (const [name, value] of Object.entries(secrets)) {
+      // what fetch says of a value that cannot be sent would quote it
+      if (!/^[\x20-\x7e]+$/.test(value) || /^Bearer\s*$/i.test(value)) {
+        throw new CredentialsError(
+          `cannot send the header ${name}: its value is empty or not one line of ASCII (a token file with something else in it?)`,
+        );
+      }
+    }
     const client = clients.get(await credentials.ca());
     return await fetch(url, {
       client,

@@ -55,8 +55,8 @@ export interface ApiClient {
 
 /** A list that takes longer has failed. */
 const LIST_TIMEOUT_MS = 10_000;
-/** More than any list of Pods of one namespace: 20,000 at 5 KB each. */
-const MAX_LIST_BYTES = 100 * 1024 * 1024;
+/** More than a list of 5,000 Pods of 5 KB. */
+const MAX_LIST_BYTES = 32 * 1024 * 1024;
 /** More than any single object: etcd's limit is 1.5 MB. */
 const MAX_LINE_CHARS = 8 * 1024 * 1024;
 /** A server that asks to be left alone for longer is not believed. */
@@ -178,7 +178,7 @@ async function readAll(what: string, response: Response): Promise<string> {
   for await (const part of decoded(what, response)) {
     text += part;
     if (text.length > MAX_LIST_BYTES) {
-      throw new ApiError(`${what}: answered more than 100 MiB`, 0);
+      throw new ApiError(`${what}: answered more than 32 MiB`, 0);
     }
   }
   return text;

@@ -274,7 +274,7 @@ const LATE: readonly {
       message: `GET ${URL_TEXT} (10.0.0.9): handshake: no`,
     }),
     phase: "tls",
-    words: "; a second try: (10.0.0.9): handshake: no",
+    words: "; a second try (10.0.0.9): handshake: no",
   },
   {
     name: "no phase before the answer when the second request got one",

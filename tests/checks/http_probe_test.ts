@@ -128,6 +128,16 @@ const ANSWERS = [
     },
   },
   {
+    name: "an answer that wants another protocol",
+    answer:
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    want: {
+      phase: "status",
+      code: 101,
+      words: "answered 101 Switching Protocols, expected 200",
+    },
+  },
+  {
     name: "half an answer",
     answer: "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
     want: { phase: "response", words: "the answer broke off" },
@@ -335,4 +345,12 @@ Deno.test("httpProbe() probes an IPv6 address", async () => {
   );
   await server.shutdown();
   assertEquals(outcome.state, "ok");
+});
+
+Deno.test("httpProbe() never rejects: what is no URL is a failure", async () => {
+  const outcome = await httpProbe({ url: "http://not an ip:8080/" }, 1_000);
+  assertEquals(failure(outcome), {
+    phase: "request",
+    message: "GET http://not an ip:8080/: not a URL",
+  });
 });

@@ -2,15 +2,19 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseConfig, unknownSettings } from "../../lib/config/config.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { helpText, SETTINGS } from "../../lib/config/settings.ts";
+import { createCa } from "../../lib/demo/certificates.ts";
 import { ConfigError } from "../../lib/config/values.ts";
 
 type Env = Record<string, string | undefined>;
 
-const PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+const PEM = (await createCa()).cert;
 const IN_POD = { KUBERNETES_SERVICE_HOST: "10.96.0.1" };
 
 function readFile(path: string): string {
   if (path === "/ca.pem") return PEM;
+  if (path === "/broken.pem") {
+    return `${PEM}\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n`;
+  }
   if (path === "/key.pem") return "-----BEGIN PRIVATE KEY-----\n";
   throw new Error(`No such file: ${path}`);
 }
@@ -141,6 +145,7 @@ const BOOLEAN = '"true" or "false"';
 const URL_TEXT = 'a URL such as "https://kubenurse.example.com"';
 const NAME =
   "the name of a Kubernetes object (lower case letters, digits, - and .)";
+const LISTEN = 'an address to listen on such as ":8080" or "[::]:8080"';
 const CA = "a readable PEM file with at least one certificate";
 /** A variable, a wrong value and what is wanted instead. */
 const REFUSED: readonly [string, string, string][] = [
@@ -171,6 +176,15 @@ const REFUSED: readonly [string, string, string][] = [
   ["KUBENURSE_CHECK_INTERVAL", "99ms", "a duration of 100ms or more"],
   ["KUBENURSE_CHECK_INTERVAL", "0", "a duration of 100ms or more"],
   ["KUBENURSE_INSECURE", "tru", BOOLEAN],
+  ["KUBENURSE_EXTRA_CA", "/broken.pem", `${CA} (number 2 of 2 cannot be read)`],
+  ["KUBENURSE_LISTEN_ADDRESS", "256.1.1.1:80", LISTEN],
+  ["KUBENURSE_LISTEN_ADDRESS", "[:::]:80", LISTEN],
+  [
+    "KUBENURSE_CHECK_INTERVAL",
+    `${"9".repeat(320)}h`,
+    "a duration of 24h or less",
+  ],
+  ["KUBENURSE_SHUTDOWN_DURATION", "25h", "a duration of 24h or less"],
   ["KUBENURSE_EXTRA_CA", "/missing.pem", `${CA} (No such file: /missing.pem)`],
   ["KUBENURSE_EXTRA_CA", "/key.pem", CA],
   [

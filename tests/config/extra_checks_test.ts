@@ -71,7 +71,10 @@ const REFUSED: readonly [entry: string, wanted: string][] = [
   ],
   ["web:example.com", TARGET],
   ["web:ftp://example.com/", TARGET],
-  ["web:http://user:secret@example.com/", TARGET],
+  [
+    "neighbourhood:http://a/",
+    'another name than "neighbourhood", which is a key of /alive',
+  ],
   ["web:http://example.com/#part", TARGET],
   ["db:tcp://db", TARGET],
   ["db:tcp://db:0", TARGET],
@@ -96,6 +99,17 @@ for (const [entry, wanted] of REFUSED) {
     );
   });
 }
+
+Deno.test("extraChecks() refuses a password and does not show it", () => {
+  const error = assertThrows(
+    () => extraChecks("X", "web:http://user:secret@example.com/"),
+    ConfigError,
+  );
+  assertEquals(
+    error.message,
+    `Cannot read X="web:http://...@example.com/": expected ${TARGET}`,
+  );
+});
 
 Deno.test("extraChecks() refuses a name that was given before", () => {
   const error = assertThrows(

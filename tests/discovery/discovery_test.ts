@@ -245,6 +245,22 @@ Deno.test("isStillThere() looks a neighbour up that was confirmed ever more seld
     assertEquals(lookups, [0, 10_000, 20_000, 40_000, 80_000]);
   }, { limit: 0 }));
 
+Deno.test("isStillThere() looks a neighbour up anew that answered during the look-up before", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    await clock.advance(3_000);
+    const late = on("node-2", discovery);
+    const fine = new AbortController();
+    const suspected = discovery.isStillThere(late, fine.signal);
+    fine.abort();
+    discovery.answered(late);
+    await clock.advance(0);
+    await suspected;
+    server.pods = [pod(1), pod(9, { spec: { nodeName: "node-2" } }), pod(3)];
+    const failing = discovery.isStillThere(late);
+    await clock.advance(2_000);
+    assertEquals(await failing, false);
+  }));
+
 Deno.test("isStillThere() looks a neighbour up anew that has answered in between", () =>
   discovering(async (setup) => {
     const { server, discovery } = setup;
@@ -262,7 +278,7 @@ Deno.test("isStillThere() is one list for all that fail at the same time", () =>
   discovering(async ({ clock, server, discovery }) => {
     await clock.advance(3_000);
     const verdicts = Promise.all(
-      discovery.neighbours().map(discovery.isStillThere),
+      discovery.neighbours().map((one) => discovery.isStillThere(one)),
     );
     await clock.advance(0);
     assertEquals(await verdicts, [true, true, true]);

@@ -143,6 +143,19 @@ const PODS: readonly { name: string; pod: unknown; want: Partial<Agent> }[] = [
     want: { created: Date.parse(LONG_AGO) },
   },
   {
+    name: "bears addresses and ports that are none",
+    pod: {
+      spec: {
+        containers: [{ ports: [{ name: "http", containerPort: 80.5 }] }],
+      },
+      status: {
+        podIP: "not an ip",
+        podIPs: [{ ip: "evil.example/x?" }, { ip: "fe80::1%eth0" }],
+      },
+    },
+    want: { ips: [], port: 8080 },
+  },
+  {
     name: "bears a time that is none",
     pod: { status: { startTime: "soon" } },
     want: {},

@@ -58,6 +58,9 @@ async function errorsDuring(
     done = true;
     await watching;
   }
+  for (const { uid, name, ready } of await agents()) {
+    assert(!ready || first.has(uid), `${name} was never read`);
+  }
   return [...failed].sort();
 }
 

@@ -5,6 +5,8 @@ import { startEndpoint } from "../../lib/demo/endpoint.ts";
 import type { Handler } from "../../lib/demo/endpoint.ts";
 import {
   apiFetch,
+  CredentialsError,
+  serviceAccount,
   serviceAccountNamespace,
 } from "../../lib/kubernetes/access.ts";
 import type { ApiAccess } from "../../lib/kubernetes/access.ts";
@@ -160,3 +162,49 @@ for (
     );
   });
 }
+
+const TOKENS: readonly [name: string, token: string][] = [
+  ["two lines", "abc-SECRET\nsecond"],
+  ["nothing", " "],
+  ["letters that are not ASCII", "SECRET-\u00e9"],
+];
+for (const [name, token] of TOKENS) {
+  Deno.test(`apiFetch() does not send a token of ${name}, and does not show it`, async () => {
+    const files: Record<string, string> = {
+      "/sa/token": token,
+      "/sa/ca.crt": authority.cert,
+    };
+    const access = apiFetch(
+      serviceAccount((path) => Promise.resolve(files[path]!), "/sa"),
+      ["https://127.0.0.1:1"],
+    );
+    const error = await assertRejects(
+      () =>
+        access("https://127.0.0.1:1/", {
+          signal: new AbortController().signal,
+        }),
+      CredentialsError,
+    );
+    access.close();
+    assertEquals(
+      error.message,
+      "cannot send the header authorization: its value is empty or not one line of ASCII (a token file with something else in it?)",
+    );
+  });
+}
+
+Deno.test("apiFetch() names the file that is missing", async () => {
+  const access = apiFetch(serviceAccount(Deno.readTextFile, "/nowhere"), [
+    "https://127.0.0.1:1",
+  ]);
+  const error = await assertRejects(
+    () =>
+      access("https://127.0.0.1:1/", { signal: new AbortController().signal }),
+    CredentialsError,
+  );
+  access.close();
+  assertEquals(
+    error.message,
+    "cannot read /nowhere/token: No such file or directory",
+  );
+});

@@ -173,7 +173,7 @@ const FAILURES: readonly {
   {
     name: "a body without end",
     answer: () => endless(),
-    message: "answered more than 100 MiB",
+    message: "answered more than 32 MiB",
   },
   {
     name: "401",
