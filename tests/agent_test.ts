@@ -149,7 +149,9 @@ agentTest("reads a rotated CA anew", async (all) => {
   await api.setAuthority(await createCa("the next CA"));
   const { body } = await eventually(
     alive,
-    ({ body }) => /certificate/.test(String(body.api_server_direct)),
+    ({ body }) =>
+      [body.api_server_direct, body.api_server_dns]
+        .every((words) => /certificate/.test(String(words))),
   );
   assertMatch(
     String(body.api_server_dns),

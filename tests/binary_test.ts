@@ -3,6 +3,7 @@
  * names it and `KUBENURSE_DENORT` the base binary it was compiled with.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { PERMISSIONS, READABLE } from "../tools/permissions.ts";
 
 const BINARY = Deno.env.get("KUBENURSE_BINARY");
 const DENORT = Deno.env.get("KUBENURSE_DENORT");
@@ -74,33 +75,56 @@ binaryTest(
 );
 
 binaryTest(
-  "kubenurse cannot run programs or write files: no such permission is compiled in",
+  "a program compiled with kubenurse's permissions cannot read /etc/shadow, run a program or write a file",
   async () => {
-    // The permissions stand in what was appended to the base binary. A key is
-    // there with `null` or an empty list when the permission was not given.
-    const bytes = await Deno.readFile(BINARY!);
-    const base = (await Deno.stat(DENORT!)).size;
-    const text = new TextDecoder("latin1").decode(bytes.subarray(base));
-    const [, permissions = ""] = /"permissions":(\{.*?\})/s.exec(text) ?? [];
-    const found = JSON.parse(permissions);
-    for (
-      const name of [
-        "allow_all",
-        "allow_run",
-        "allow_write",
-        "allow_ffi",
-        "allow_sys",
-      ]
-    ) {
-      assert(!found[name], `${name}: ${JSON.stringify(found[name])}`);
-    }
-    assertEquals(found.allow_read, [
-      "/var/run/secrets",
-      "/etc/kubenurse",
-      "/etc/ssl",
-    ]);
+    const folder = await Deno.makeTempDir();
+    await Deno.writeTextFile(
+      `${folder}/tries.js`,
+      `const tries = {
+      read: () => Deno.readTextFileSync("/etc/shadow"),
+      run: () => new Deno.Command("/bin/true").outputSync(),
+      write: () => Deno.writeTextFileSync("${folder}/written", ""),
+      load: () => Deno.dlopen("/lib/x86_64-linux-gnu/libc.so.6", {}),
+    };
+    for (const [name, attempt] of Object.entries(tries)) {
+      try { attempt(); console.log(name, "worked"); } catch (error) { console.log(name, error.name); }
+    }`,
+    );
+    const { success, stderr } = await new Deno.Command(
+      Deno.env.get("DENO") ?? Deno.execPath(),
+      {
+        args: [
+          ...["compile", "--no-config", "--no-lock", "--no-prompt"],
+          ...PERMISSIONS,
+          ...["-o", `${folder}/tries`, `${folder}/tries.js`],
+        ],
+      },
+    ).output();
+    assert(success, new TextDecoder().decode(stderr));
+    const { stdout } = await new Deno.Command(`${folder}/tries`).output();
+    assertEquals(
+      new TextDecoder().decode(stdout),
+      "read NotCapable\nrun NotCapable\nwrite NotCapable\nload NotCapable\n",
+    );
+    await Deno.remove(folder, { recursive: true });
   },
 );
+
+binaryTest("kubenurse itself has these permissions and no others", async () => {
+  // They stand, as JSON, in what was appended to the base binary.
+  const bytes = await Deno.readFile(BINARY!);
+  const base = (await Deno.stat(DENORT!)).size;
+  const text = new TextDecoder("latin1").decode(bytes.subarray(base));
+  const [, permissions = ""] = /"permissions":(\{.*?\})/s.exec(text) ?? [];
+  const given = Object.entries(JSON.parse(permissions))
+    .filter(([name, value]) => name.startsWith("allow_") && value !== null)
+    .filter(([, value]) => value !== false)
+    .map(([name]) => name).sort();
+  // the hosts that it may import from by default are denied, all of them
+  assertEquals(given, ["allow_env", "allow_import", "allow_net", "allow_read"]);
+  assertEquals(JSON.parse(permissions).deny_import, []);
+  assertEquals(JSON.parse(permissions).allow_read, READABLE);
+});
 
 binaryTest(
   "kubenurse is less than 35 MB larger than the base binary",

@@ -10,14 +10,8 @@
  *
  * @module
  */
+import { PERMISSIONS } from "./permissions.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
-
-/** Files that settings may name: see docs/configuration.md. */
-const READABLE = [
-  "/var/run/secrets", // ServiceAccount token, CA and namespace; Secrets
-  "/etc/kubenurse",
-  "/etc/ssl",
-];
 
 const BUNDLE = "dist/kubenurse.js";
 
@@ -39,9 +33,7 @@ await run(compiler, [
   "--no-lock",
   "--no-check",
   "--no-prompt",
-  "--allow-net",
-  "--allow-env",
-  `--allow-read=${READABLE.join(",")}`,
+  ...PERMISSIONS,
   `--v8-flags=${V8_FLAGS}`,
   ...(preload ? ["--preload", preload] : []),
   ...(target ? ["--target", target] : []),

@@ -75,7 +75,7 @@ export async function apiServerProbe(
 
   /** What is left of the deadline, milliseconds. */
   function leftMs(): number {
-    return start + timeoutMs - clock.now();
+    return Math.max(0, start + timeoutMs - clock.now());
   }
 
   /** With the steps of a second request, where they are wanted. */
