@@ -242,7 +242,9 @@ async function deployed(): Promise<void> {
   applied ??= (async () => {
     await applyManifests();
     await startRotation();
-    await allOk(60);
+    // after an outage of the API server it takes Kubernetes more than a minute
+    // to call the Pods ready again
+    await allOk(180);
   })();
   await applied;
 }
