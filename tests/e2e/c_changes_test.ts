@@ -27,21 +27,26 @@ async function errorsDuring(
   const known = new Map<string, AgentPod>();
   let done = false;
 
+  async function read(agent: AgentPod) {
+    const { uid, node } = agent;
+    try {
+      const now = await counts(agent, "kubenurse_errors", 1_000);
+      if (!first.has(uid)) first.set(uid, before.has(uid) ? now : {});
+      for (const type of increased(first.get(uid)!, now)) {
+        failed.add(`${node}: ${type}`);
+      }
+    } catch {
+      // it has not started yet, or has gone
+    }
+  }
+
   async function watch() {
     while (!done) {
       for (const agent of await agents()) known.set(agent.uid, agent);
-      for (const [uid, agent] of known) {
-        if (agent.ip === "") continue;
-        try {
-          const now = await counts(agent, "kubenurse_errors");
-          if (!first.has(uid)) first.set(uid, before.has(uid) ? now : {});
-          for (const type of increased(first.get(uid)!, now)) {
-            failed.add(`${agent.node}: ${type}`);
-          }
-        } catch {
-          // it has not started yet, or has gone
-        }
-      }
+      // at the same time: one that has gone must not delay the others
+      await Promise.all(
+        [...known.values()].filter(({ ip }) => ip !== "").map(read),
+      );
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }

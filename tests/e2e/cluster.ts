@@ -148,9 +148,10 @@ const SELECTED = ["-l", "app.kubernetes.io/name=kubenurse"];
 export async function ask(
   agent: AgentPod,
   path: string,
+  timeoutMs = 5_000,
 ): Promise<{ status: number; text: string }> {
   const response = await fetch(`http://${agent.ip}:8080${path}`, {
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(timeoutMs),
   });
   return { status: response.status, text: await response.text() };
 }
@@ -175,8 +176,9 @@ const CHECK = /^(api_server_|me_|path_|neighbourhood_state)/;
 export async function counts(
   agent: AgentPod,
   metric: string,
+  timeoutMs?: number,
 ): Promise<Record<string, number>> {
-  const { text } = await ask(agent, "/metrics");
+  const { text } = await ask(agent, "/metrics", timeoutMs);
   const sums: Record<string, number> = {};
   for (const line of text.split("\n")) {
     const match = new RegExp(`^${metric}\\{(.*)\\} (\\S+)$`).exec(line);
