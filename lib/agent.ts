@@ -40,7 +40,7 @@ export interface AgentDeps {
   /** CA certificates of `KUBENURSE_EXTRA_CA`, likewise. */
   readonly extraCa: () => Promise<readonly string[]>;
   readonly process: Pick<Readings, "cpuSeconds" | "memory">;
-  readonly build: Omit<MetricsOptions, "buckets" | "trace">;
+  readonly build: Omit<MetricsOptions, "buckets" | "trace" | "metadata">;
   /** Namespace of the agents' Pods. */
   readonly namespace: string;
   readonly hostname: string;
@@ -100,6 +100,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     ...deps.build,
     buckets: config.histogramBuckets,
     trace: config.trace === "always",
+    metadata: config.exposeMetadata,
   });
 
   async function serviceCa() {

@@ -45,19 +45,34 @@ export interface Config {
     readonly meService: boolean;
     readonly neighbourhood: boolean;
   };
+  /** Every how many rounds full-sized packets go to each neighbour; 0: never. */
+  readonly mtuRounds: number;
+  readonly checkUdp: boolean;
+  /** How many agents besides the neighbours are checked in each round. */
+  readonly sweep: number;
   readonly extraChecks: readonly ExtraCheck[];
   readonly intervalMs: number;
   /** Deadline of one check. */
   readonly timeoutMs: number;
   readonly shutdownMs: number;
+  readonly reuseConnections: boolean;
   readonly insecure: boolean;
   /** Path of a PEM file. */
   readonly extraCaFile: string | undefined;
+  /** Paths of PEM files; `undefined`: plain HTTP only. */
+  readonly tls:
+    | { readonly certFile: string; readonly keyFile: string }
+    | undefined;
   /** Seconds, rising. */
   readonly histogramBuckets: readonly number[];
+  /** Whether /metrics has `# HELP` and `# TYPE`. */
+  readonly exposeMetadata: boolean;
   readonly trace: "failures" | "always";
   readonly logFormat: "text" | "json";
 }
+
+/** Rounds from one look at the MTU to the next, unless a number is set. */
+const MTU_ROUNDS = 12;
 
 /** Deadline of a check, in milliseconds, as in upstream. */
 const TIMEOUT_MS = 5_000;
@@ -96,10 +111,27 @@ export function parseConfig(
   ): T | undefined {
     return text(name) === "" ? undefined : read(name, parse);
   }
+  /** Must be there with `KUBENURSE_USE_TLS`, and must be right wherever it is there. */
+  function tlsFile(
+    name: SettingName,
+    parse: (name: string, text: string) => string,
+  ): string {
+    const wanted = /^(true|t|1)$/i.test(text("KUBENURSE_USE_TLS"));
+    return wanted ? read(name, parse) : optional(name, parse) ?? "";
+  }
 
   const apiPort = read(
     "KUBERNETES_SERVICE_PORT",
     (n, t) => integer(n, t, 1, 65535),
+  );
+  read("KUBENURSE_VICTORIAMETRICS_HISTOGRAM", unsupported);
+  const certFile = tlsFile(
+    "KUBENURSE_CERT_FILE",
+    (n, t) => caFile(n, t, readFile),
+  );
+  const keyFile = tlsFile(
+    "KUBENURSE_CERT_KEY",
+    (n, t) => pemKeyFile(n, t, readFile),
   );
   const config: Config = {
     listen: read("KUBENURSE_LISTEN_ADDRESS", listenAddress),
@@ -125,16 +157,22 @@ export function parseConfig(
       meService: read("KUBENURSE_CHECK_ME_SERVICE", boolean),
       neighbourhood: read("KUBENURSE_CHECK_NEIGHBOURHOOD", boolean),
     },
+    mtuRounds: read("KUBENURSE_CHECK_MTU", rounds),
+    checkUdp: read("KUBENURSE_CHECK_UDP", boolean),
+    sweep: read("KUBENURSE_SWEEP", (n, t) => integer(n, t, 0, 100)),
     extraChecks: optional("KUBENURSE_EXTRA_CHECKS", extraChecks) ?? [],
     intervalMs: read("KUBENURSE_CHECK_INTERVAL", interval),
     timeoutMs: TIMEOUT_MS,
     shutdownMs: read("KUBENURSE_SHUTDOWN_DURATION", durationMs),
+    reuseConnections: read("KUBENURSE_REUSE_CONNECTIONS", boolean),
     insecure: read("KUBENURSE_INSECURE", boolean),
     extraCaFile: optional(
       "KUBENURSE_EXTRA_CA",
       (n, t) => caFile(n, t, readFile),
     ),
+    tls: read("KUBENURSE_USE_TLS", boolean) ? { certFile, keyFile } : undefined,
     histogramBuckets: read("KUBENURSE_HISTOGRAM_BUCKETS", buckets),
+    exposeMetadata: read("KUBENURSE_EXPOSE_METADATA", boolean),
     trace: read(
       "KUBENURSE_TRACE",
       (n, t) => oneOf(n, t, ["failures", "always"]),
@@ -170,6 +208,22 @@ function interval(variable: string, text: string): number {
   throw new ConfigError(variable, text, "a duration of 100ms or more");
 }
 
+/** As a toggle, and as a number. */
+function rounds(variable: string, text: string): number {
+  if (/^(true|t)$/i.test(text)) return MTU_ROUNDS;
+  if (/^(false|f)$/i.test(text)) return 0;
+  return integer(variable, text, 0, 100_000);
+}
+
+function unsupported(variable: string, text: string): void {
+  if (!boolean(variable, text)) return;
+  throw new ConfigError(
+    variable,
+    text,
+    '"false": buckets with the label vmrange are not supported, those with le are always there',
+  );
+}
+
 function apiServerHost(variable: string, text: string): string {
   if (text !== "") return host(variable, text);
   throw new ConfigError(
@@ -193,6 +247,23 @@ function dnsName(variable: string, text: string): string {
     text,
     "the name of a Kubernetes object (lower case letters, digits, - and .)",
   );
+}
+
+function pemKeyFile(
+  variable: string,
+  path: string,
+  readFile: (path: string) => string,
+): string {
+  const wanted = "a readable PEM file with a private key";
+  let pem: string;
+  try {
+    pem = readFile(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(variable, path, `${wanted} (${why})`);
+  }
+  if (/-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(pem)) return path;
+  throw new ConfigError(variable, path, wanted);
 }
 
 function caFile(

@@ -74,6 +74,24 @@ export const SETTINGS = [
     help: "Whether to look for neighbours and check the paths to them.",
   },
   {
+    name: "KUBENURSE_CHECK_MTU",
+    default: "12",
+    help:
+      "Every how many rounds to send full-sized packets to each neighbour, which a path with too small an MTU swallows; 0: never.",
+  },
+  {
+    name: "KUBENURSE_CHECK_UDP",
+    default: "false",
+    help:
+      "Whether to measure the loss of UDP packets to neighbours, on the UDP port of the same number.",
+  },
+  {
+    name: "KUBENURSE_SWEEP",
+    default: "1",
+    help:
+      "To how many agents besides the neighbours to check the path in each round, in turn, so that every pair has its turn; 0: none.",
+  },
+  {
     name: "KUBENURSE_EXTRA_CHECKS",
     default: "",
     help:
@@ -84,6 +102,12 @@ export const SETTINGS = [
     default: "5s",
     help:
       "Time from the start of a round to the start of the next, 100ms or more.",
+  },
+  {
+    name: "KUBENURSE_REUSE_CONNECTIONS",
+    default: "false",
+    help:
+      "Whether checks may keep connections open for the next round instead of making new ones.",
   },
   {
     name: "KUBENURSE_INSECURE",
@@ -97,10 +121,37 @@ export const SETTINGS = [
     help: "PEM file with further CA certificates to trust.",
   },
   {
+    name: "KUBENURSE_USE_TLS",
+    default: "false",
+    help:
+      "Whether to answer by https on port 8443 too, and to check neighbours that way.",
+  },
+  {
+    name: "KUBENURSE_CERT_FILE",
+    default: "",
+    help: "PEM file with the certificate for KUBENURSE_USE_TLS.",
+  },
+  {
+    name: "KUBENURSE_CERT_KEY",
+    default: "",
+    help: "PEM file with the key of that certificate.",
+  },
+  {
     name: "KUBENURSE_HISTOGRAM_BUCKETS",
     default: ".005,.01,.025,.05,.1,.25,.5,1,2.5,5,10",
     help:
       "Bucket bounds, in seconds, of kubenurse_httpclient_request_duration_seconds.",
+  },
+  {
+    name: "KUBENURSE_VICTORIAMETRICS_HISTOGRAM",
+    default: "false",
+    help:
+      'Not supported: "true", which asks for buckets with the label vmrange, stops the start.',
+  },
+  {
+    name: "KUBENURSE_EXPOSE_METADATA",
+    default: "true",
+    help: "Whether /metrics has the lines # HELP and # TYPE.",
   },
   {
     name: "KUBENURSE_TRACE",

@@ -31,6 +31,8 @@ export interface MetricsOptions {
   readonly buckets: readonly number[];
   /** Whether to expose the steps of requests. */
   readonly trace: boolean;
+  /** Whether the text has `# HELP` and `# TYPE`. */
+  readonly metadata: boolean;
 }
 
 /** The metrics of one agent. */
@@ -51,7 +53,8 @@ const WINDOW_S = 60;
 /** Makes the metrics in a registry of their own. */
 export function createMetrics(
   readings: Readings,
-  { version, denoVersion, startSeconds, buckets, trace }: MetricsOptions,
+  { version, denoVersion, startSeconds, buckets, trace, metadata }:
+    MetricsOptions,
 ): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -171,7 +174,8 @@ export function createMetrics(
       seen.delete(type);
     },
     async text() {
-      return (await registry.metrics()).replaceAll(/ Nan$/gm, " NaN");
+      const text = (await registry.metrics()).replaceAll(/ Nan$/gm, " NaN");
+      return metadata ? text : text.replaceAll(/^#.*\n|^\n/gm, "");
     },
     contentType: registry.contentType,
   };

@@ -51,13 +51,19 @@ const DEFAULTS: Config = {
     meService: true,
     neighbourhood: true,
   },
+  mtuRounds: 12,
+  checkUdp: false,
+  sweep: 1,
   extraChecks: [],
   intervalMs: 5_000,
   timeoutMs: 5_000,
   shutdownMs: 5_000,
+  reuseConnections: false,
   insecure: false,
   extraCaFile: undefined,
+  tls: undefined,
   histogramBuckets: [.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10],
+  exposeMetadata: true,
   trace: "failures",
   logFormat: "text",
 };
@@ -103,6 +109,18 @@ const READ: readonly [string, string, Partial<Config>][] = [
   ["KUBENURSE_CHECK_NEIGHBOURHOOD", "false", {
     checks: { ...checks, neighbourhood: false },
   }],
+  ["KUBENURSE_CHECK_MTU", "0", { mtuRounds: 0 }],
+  ["KUBENURSE_CHECK_MTU", "60", { mtuRounds: 60 }],
+  ["KUBENURSE_CHECK_MTU", "false", { mtuRounds: 0 }],
+  ["KUBENURSE_CHECK_MTU", "True", { mtuRounds: 12 }],
+  ["KUBENURSE_CHECK_UDP", "true", { checkUdp: true }],
+  ["KUBENURSE_SWEEP", "3", { sweep: 3 }],
+  ["KUBENURSE_REUSE_CONNECTIONS", "true", { reuseConnections: true }],
+  ["KUBENURSE_USE_TLS", "false", {}],
+  ["KUBENURSE_CERT_FILE", "/ca.pem", {}],
+  ["KUBENURSE_CERT_KEY", "/key.pem", {}],
+  ["KUBENURSE_VICTORIAMETRICS_HISTOGRAM", "false", {}],
+  ["KUBENURSE_EXPOSE_METADATA", "false", { exposeMetadata: false }],
   ["KUBENURSE_EXTRA_CHECKS", "db:tcp://db:5432", {
     extraChecks: [{
       name: "db",
@@ -141,6 +159,23 @@ Deno.test("parseConfig() prefers POD_NAME to HOSTNAME", () => {
   assertEquals(parsed({ POD_NAME: "pod", HOSTNAME: "host" }).podName, "pod");
 });
 
+Deno.test("parseConfig() reads the files for KUBENURSE_USE_TLS", () => {
+  const { tls } = parsed({
+    KUBENURSE_USE_TLS: "true",
+    KUBENURSE_CERT_FILE: "/ca.pem",
+    KUBENURSE_CERT_KEY: "/key.pem",
+  });
+  assertEquals(tls, { certFile: "/ca.pem", keyFile: "/key.pem" });
+});
+
+Deno.test("parseConfig() wants both files with KUBENURSE_USE_TLS", () => {
+  const shown = errorsOf({ KUBENURSE_USE_TLS: "true" });
+  assertEquals(shown.map((text) => text.split("=")[0]), [
+    "Cannot read KUBENURSE_CERT_FILE",
+    "Cannot read KUBENURSE_CERT_KEY",
+  ]);
+});
+
 const BOOLEAN = '"true" or "false"';
 const URL_TEXT = 'a URL such as "https://kubenurse.example.com"';
 const NAME =
@@ -172,6 +207,28 @@ const REFUSED: readonly [string, string, string][] = [
   ["KUBENURSE_CHECK_ME_INGRESS", "disabled", BOOLEAN],
   ["KUBENURSE_CHECK_ME_SERVICE", "2", BOOLEAN],
   ["KUBENURSE_CHECK_NEIGHBOURHOOD", "flase", BOOLEAN],
+  ["KUBENURSE_CHECK_MTU", "12s", "a whole number from 0 to 100000"],
+  ["KUBENURSE_CHECK_UDP", "8080", BOOLEAN],
+  ["KUBENURSE_SWEEP", "101", "a whole number from 0 to 100"],
+  ["KUBENURSE_REUSE_CONNECTIONS", "always", BOOLEAN],
+  ["KUBENURSE_USE_TLS", "8443", BOOLEAN],
+  ["KUBENURSE_CERT_FILE", "/key.pem", CA],
+  [
+    "KUBENURSE_CERT_KEY",
+    "/ca.pem",
+    "a readable PEM file with a private key",
+  ],
+  [
+    "KUBENURSE_CERT_KEY",
+    "/missing.pem",
+    "a readable PEM file with a private key (No such file: /missing.pem)",
+  ],
+  [
+    "KUBENURSE_VICTORIAMETRICS_HISTOGRAM",
+    "true",
+    '"false": buckets with the label vmrange are not supported, those with le are always there',
+  ],
+  ["KUBENURSE_EXPOSE_METADATA", "none", BOOLEAN],
   ["KUBENURSE_CHECK_INTERVAL", "5", 'a duration such as "5s" or "1m30s"'],
   ["KUBENURSE_CHECK_INTERVAL", "99ms", "a duration of 100ms or more"],
   ["KUBENURSE_CHECK_INTERVAL", "0", "a duration of 100ms or more"],

@@ -53,6 +53,9 @@ toolTest("the chart takes upstream's values as they are", [
   ]);
   // upstream's empty maps leave our security contexts and resources in place
   old.tolerations = own.tolerations;
+  // its metrics have no comments unless asked for
+  const bare = { name: "KUBENURSE_EXPOSE_METADATA", value: "false" };
+  own.containers[0].env.push(bare);
   assertEquals(fromUpstream, fromOwn);
 });
 
@@ -99,6 +102,9 @@ const SETTING_VALUES: readonly {
       variable: `KUBENURSE_CHECK_${check.toUpperCase()}`,
       other: "false",
     })),
+  { key: "check_mtu", variable: "KUBENURSE_CHECK_MTU", other: "60" },
+  { key: "check_udp", variable: "KUBENURSE_CHECK_UDP", other: "true" },
+  { key: "sweep", variable: "KUBENURSE_SWEEP", other: "2" },
   { key: "check_interval", variable: "KUBENURSE_CHECK_INTERVAL", other: "10s" },
   {
     key: "shutdown_duration",
@@ -106,7 +112,12 @@ const SETTING_VALUES: readonly {
     other: "1m",
   },
   { key: "extra_checks", variable: "KUBENURSE_EXTRA_CHECKS", other: "a:b" },
-  ...["reuse_connections", "expose_metadata", "victoriametrics_histogram"]
+  {
+    key: "expose_metadata",
+    variable: "KUBENURSE_EXPOSE_METADATA",
+    other: "false",
+  },
+  ...["reuse_connections", "victoriametrics_histogram"]
     .concat("use_tls").map((key) => ({
       key,
       variable: `KUBENURSE_${key.toUpperCase()}`,

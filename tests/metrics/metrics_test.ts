@@ -14,7 +14,7 @@ const { histogramBuckets } = parseConfig(
 
 function metrics(
   changes: Partial<Readings> = {},
-  { trace = false } = {},
+  { trace = false, metadata = true } = {},
 ): Metrics {
   return createMetrics({
     incomingChecks: () => 3,
@@ -29,6 +29,7 @@ function metrics(
     startSeconds: 1_700_000_000,
     buckets: histogramBuckets,
     trace,
+    metadata,
   });
 }
 
@@ -345,4 +346,16 @@ Deno.test("an agent with four checks and ten neighbours has fewer than 350 serie
   for (const type of [...fixed, ...paths]) made.observe(type, ok());
   made.round(0.1);
   assertEquals((await series(made)).length, 304);
+});
+
+Deno.test("without metadata the samples are the same and the comments are gone", async () => {
+  const [shown, bare] = await Promise.all(
+    [true, false].map((metadata) => {
+      const made = metrics({}, { metadata });
+      made.observe("me_service", { state: "ok", seconds: 1, code: 200 });
+      return made.text();
+    }),
+  );
+  const samples = shown!.split("\n").filter((line) => /^[^#]/.test(line));
+  assertEquals(bare!.trimEnd().split("\n"), samples);
 });
