@@ -4,11 +4,13 @@
  *
  * @module
  */
+import { createBackends } from "./backends.ts";
 import { eventOf } from "./checks/check.ts";
 import type { Check, Outcome } from "./checks/check.ts";
 import { dnsProbe } from "./checks/dns_probe.ts";
 import { httpProbe } from "./checks/http_probe.ts";
 import type { HttpRequest } from "./checks/http_probe.ts";
+import { createPathMtu } from "./checks/path_mtu.ts";
 import { socketProbe } from "./checks/socket_probe.ts";
 import type { SocketRequest } from "./checks/socket_probe.ts";
 import { checksFor } from "./checks/sources.ts";
@@ -17,6 +19,7 @@ import { httpsOrigin, trusting } from "./checks/trust.ts";
 import type { Config } from "./config/config.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
 import { createHandler } from "./http/routes.ts";
+import type { Handler } from "./http/routes.ts";
 import { createIncoming } from "./http/incoming.ts";
 import type { ApiFetch } from "./kubernetes/access.ts";
 import { apiClient } from "./kubernetes/client.ts";
@@ -49,7 +52,7 @@ export interface AgentDeps {
 
 /** A running part of the program. */
 export interface Agent {
-  readonly handler: (request: Request) => Response | Promise<Response>;
+  readonly handler: Handler;
   /** `/ready` says no from now on. */
   retire(): void;
   /** Discovers and probes until `signal` aborts; resolves when all is quiet. */
@@ -79,6 +82,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   const { clock, log } = deps;
   const results = createResults();
   const incoming = createIncoming(clock.now);
+  const backends = createBackends(clock.now);
   const discovery = createDiscovery({
     ...deps,
     api: apiClient(deps.apiFetch, config.apiServerDirect),
@@ -95,6 +99,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     incomingChecks: incoming.count,
     neighbours: () => neighbours().length,
     listAgeSeconds: discovery.ageSeconds,
+    backends: backends.distinct,
     ...deps.process,
   }, {
     ...deps.build,
@@ -134,6 +139,11 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       },
     ),
     dns: (request, timeoutMs) => dnsProbe(request, timeoutMs, clock.now),
+    mtu: createPathMtu({
+      rounds: config.mtuRounds,
+      now: clock.now,
+      random: deps.random,
+    }),
     traceAlways: config.trace === "always",
     origin: deps.hostname,
     impossible: deps.impossible,
@@ -158,6 +168,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
 
   function record(check: Check, outcome: Outcome) {
     const result = counted(check, outcome);
+    if (check.throughService) backends.record(check.type, result);
     metrics.observe(check.type, result);
     const change = results.record(check.type, result, clock.wall());
     if (change) tell(log, change);
@@ -195,6 +206,18 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     }
   }
 
+  /** All nodes with a ready agent, where the neighbours and this one are all there are. */
+  function allNodes(): readonly string[] | undefined {
+    const others = neighbours();
+    const own = discovery.nodeName();
+    const { neighbourLimit: limit } = config;
+    if (own === undefined || (limit > 0 && others.length >= limit)) {
+      return undefined;
+    }
+    const ready = others.filter((one) => one.ready);
+    return [own, ...ready.map(({ nodeName }) => nodeName)].sort();
+  }
+
   function neighbourhoodState(): string {
     if (!config.checks.neighbourhood) return "skipped";
     const error = discovery.error();
@@ -214,6 +237,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
         results: results.all(),
         neighbours: neighbours(),
         neighbourhoodState: neighbourhoodState(),
+        answeredBy: backends.view(allNodes()),
         complete: results.isComplete(),
       }),
       notReady() {
@@ -222,6 +246,8 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
         if (discovery.isCordoned()) return "this node is cordoned";
         return undefined;
       },
+      self: () => ({ node: discovery.nodeName(), pod: config.podName }),
+      isAgent: discovery.isAgent,
     }),
     retire: () => void (retired = true),
     results: results.all,

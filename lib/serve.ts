@@ -62,7 +62,7 @@ function listen(
         const words = wordsOf(error).slice(0, 200);
         return new Response(`internal error: ${words}\n`, { status: 500 });
       },
-    }, agent.handler);
+    }, (request, { remoteAddr }) => agent.handler(request, peerOf(remoteAddr)));
   }
   if (host !== "") return on(host);
   try {
@@ -71,6 +71,11 @@ function listen(
     if (error instanceof Deno.errors.AddrInUse) throw error;
     return on("0.0.0.0");
   }
+}
+
+/** On a socket for both families an IPv4 address is written as an IPv6 one. */
+function peerOf({ hostname }: Deno.NetAddr): string {
+  return hostname.replace(/^::ffff:(?=[\d.]+$)/, "");
 }
 
 /** An address to show; no host means all. */

@@ -548,3 +548,29 @@ agentTest(
     },
   },
 );
+
+agentTest(
+  "tells a path on which full-sized packets vanish, while small requests pass",
+  async (all) => {
+    await healthy(all);
+    const peer = all.neighbours.get("node-2")!;
+    peer.stalls = "/path-mtu";
+    const { body } = await eventually(
+      all.alive,
+      ({ body }) => body["path_node-2"] !== "ok",
+    );
+    assertMatch(
+      String(body["path_node-2"]),
+      /^small requests pass, full-sized packets do not: path MTU .*phase re/,
+    );
+    assertEquals(body["path_node-3"], "ok");
+    const phases = body.phases as Record<string, Record<string, number>>;
+    assert(phases["path_node-2"]!.connect_done! >= 0);
+    const event = errorEvents("path_node-2", "path_mtu");
+    assert(await all.metric(event)! as number > 0);
+    assertEquals(Object.keys(await failures(all)), ["path_node-2"]);
+    peer.stalls = "";
+    await healthy(all);
+  },
+  { env: { KUBENURSE_CHECK_MTU: "2" } },
+);

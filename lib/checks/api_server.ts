@@ -81,8 +81,7 @@ export async function apiServerProbe(
   /** With the steps of a second request, where they are wanted. */
   async function traced(outcome: Ok): Promise<Outcome> {
     if (!traceAlways || leftMs() <= 0) return outcome;
-    const { trace: steps } = withSteps(await again());
-    return steps ? { ...outcome, trace: steps } : outcome;
+    return { ...outcome, ...withSteps(await again()) };
   }
 
   /** Where the words of `fetch` do not tell the phase, a second request does. */
@@ -90,7 +89,7 @@ export async function apiServerProbe(
     if (known || leftMs() <= 0 || over.signal.aborted) return outcome;
     const second = await again();
     return second.state === "failed" && second.phase !== "status"
-      ? { ...outcome, phase: second.phase }
+      ? { ...outcome, phase: second.phase, ...withSteps(second) }
       : outcome;
   }
 
@@ -111,6 +110,7 @@ export async function apiServerProbe(
       state: "failed",
       seconds: seconds(),
       phase,
+      ...withSteps(second),
       message: `GET ${url}: no answer within ${timeoutMs / 1e3} s${
         second.state === "failed" && phase === second.phase
           ? `; a second try${second.message.replace(`GET ${url}`, "")}`
@@ -125,7 +125,9 @@ export async function apiServerProbe(
 }
 
 function withSteps(outcome: Outcome): { readonly trace?: Trace } {
-  return outcome.state === "skipped" ? {} : outcome;
+  return outcome.state !== "skipped" && outcome.trace
+    ? { trace: outcome.trace }
+    : {};
 }
 
 /** A CA file that cannot be read must not end the program. */

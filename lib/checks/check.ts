@@ -41,6 +41,8 @@ export interface Ok {
   readonly certificateDays?: number;
   /** Of a check by HTTP; of the API server with `KUBENURSE_TRACE=always` only. */
   readonly trace?: Trace;
+  /** Headers of the answer that are an agent's own, `kubenurse-...`, in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A request that was not. */
@@ -54,6 +56,10 @@ export interface Failed {
   /** What was tried, on which address, and what happened. */
   readonly message: string;
   readonly trace?: Trace;
+  /** The deadline ended it, no word from the other side. */
+  readonly timedOut?: boolean;
+  /** The event to count it under, where the phase does not say it. */
+  readonly event?: "path_mtu";
 }
 
 /** A check that was not made. */
@@ -86,6 +92,7 @@ export interface Check {
  * `kubenurse_errors_total`.
  */
 export function eventOf(failure: Failed): string {
+  if (failure.event !== undefined) return failure.event;
   switch (failure.phase) {
     case "dns":
       return "dns_done";

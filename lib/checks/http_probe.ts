@@ -17,6 +17,8 @@ export interface HttpRequest {
   /** `http:` or `https:`. */
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent by POST; without it the request is a GET. */
+  readonly body?: Uint8Array;
   /** CA certificates, PEM, in place of the well-known ones; none: the well-known ones. */
   readonly ca?: readonly string[];
   /** Accept any certificate. */
@@ -25,6 +27,9 @@ export interface HttpRequest {
 
 /** An answer longer than this is not read to its end. */
 const MAX_BODY_BYTES = 64 * 1024;
+/** More is no header of an agent. */
+const MAX_HEADER_CHARS = 253;
+const MAX_HEADERS = 8;
 
 /**
  * Makes one request on a fresh connection. Redirects are not followed.
@@ -49,6 +54,7 @@ export function httpProbe(
   const url = new URL(request.url);
   const secure = url.protocol === "https:";
   const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const method = request.body ? "POST" : "GET";
   const start = now();
   let phase: Phase = isIp(name) ? "connect" : "dns";
   let address = "";
@@ -64,19 +70,25 @@ export function httpProbe(
       clearTimeout(timer);
       resolve(outcome);
     }
-    function failed(why: string, at: Phase = phase, code?: number) {
+    function failed(
+      why: string,
+      at: Phase = phase,
+      { code, timedOut }: { code?: number; timedOut?: boolean } = {},
+    ) {
       const where = address && address !== name ? ` (${address})` : "";
       settle({
         state: "failed",
         seconds: (now() - start) / 1e3,
         phase: at,
         trace,
-        message: `GET ${request.url}${where}: ${why}`,
+        message: `${method} ${request.url}${where}: ${why}`,
         ...(code === undefined ? {} : { code }),
+        ...(timedOut ? { timedOut } : {}),
       });
     }
     const timer = setTimeout(() => {
-      failed(`${DOING[phase]}: no answer within ${timeoutMs / 1e3} s`);
+      const words = `${DOING[phase]}: no answer within ${timeoutMs / 1e3} s`;
+      failed(words, phase, { timedOut: true });
       client?.destroy();
     }, timeoutMs);
 
@@ -120,7 +132,7 @@ export function httpProbe(
       failed(`${DOING[at]}: ${why(error)}`, at);
     });
     client.on("upgrade", (response, socket) => {
-      failed(statusWords(response), "status", response.statusCode);
+      failed(statusWords(response), "status", { code: response.statusCode });
       socket.destroy();
     });
     client.on("response", (response) => {
@@ -130,9 +142,16 @@ export function httpProbe(
       function done() {
         const code = response.statusCode ?? 0;
         if (code !== 200) {
-          return failed(statusWords(response), "status", code);
+          return failed(statusWords(response), "status", { code });
         }
-        settle({ state: "ok", seconds: (now() - start) / 1e3, code, trace });
+        const headers = ownHeaders(response.headers);
+        settle({
+          state: "ok",
+          seconds: (now() - start) / 1e3,
+          code,
+          trace,
+          ...(headers ? { headers } : {}),
+        });
       }
       response.on("data", (chunk: Uint8Array) => {
         bytes += chunk.length;
@@ -147,7 +166,7 @@ export function httpProbe(
       );
       response.on("aborted", () => failed("the answer broke off"));
     });
-    client.end();
+    client.end(request.body);
   });
 }
 
@@ -157,8 +176,15 @@ function options(
   name: string,
   watch: (socket: Socket) => void,
 ): https.RequestOptions {
-  const headers = { "user-agent": "kubenurse", ...request.headers };
-  const shared = { headers: { ...headers, connection: "close" } };
+  const shared = {
+    method: request.body ? "POST" : "GET",
+    headers: {
+      "user-agent": "kubenurse",
+      ...request.headers,
+      ...(request.body ? { "content-length": request.body.length } : {}),
+      connection: "close",
+    },
+  };
   if (url.protocol === "http:") {
     return { ...shared, agent: showing(new http.Agent(), watch) };
   }
@@ -203,6 +229,21 @@ function showing<Agent extends http.Agent>(
     return socket;
   };
   return agent;
+}
+
+/** What an agent says of itself; whatever else answers says nothing that is kept. */
+function ownHeaders(
+  headers: http.IncomingHttpHeaders,
+): Record<string, string> | undefined {
+  const own = Object.entries(headers).flatMap(([name, value]) =>
+    name.startsWith("kubenurse-") && typeof value === "string" &&
+      value.length <= MAX_HEADER_CHARS
+      ? [[name, value] as const]
+      : []
+  );
+  return own.length > 0
+    ? Object.fromEntries(own.slice(0, MAX_HEADERS))
+    : undefined;
 }
 
 function statusWords(response: http.IncomingMessage): string {

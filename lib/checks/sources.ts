@@ -11,13 +11,14 @@ import type { ApiServerDeps } from "./api_server.ts";
 import type { Check, Outcome } from "./check.ts";
 import type { DnsRequest } from "./dns_probe.ts";
 import type { HttpRequest } from "./http_probe.ts";
+import type { PathMtu } from "./path_mtu.ts";
 import type { SocketRequest } from "./socket_probe.ts";
 
 /** What the checks touch outside. */
 export interface CheckDeps extends ApiServerDeps {
   /** Requests with the trust that this agent's settings give. */
   readonly http: (
-    request: Pick<HttpRequest, "url" | "headers">,
+    request: Pick<HttpRequest, "url" | "headers" | "body">,
     timeoutMs: number,
   ) => Promise<Outcome>;
   readonly socket: (
@@ -25,6 +26,7 @@ export interface CheckDeps extends ApiServerDeps {
     timeoutMs: number,
   ) => Promise<Outcome>;
   readonly dns: (request: DnsRequest, timeoutMs: number) => Promise<Outcome>;
+  readonly mtu: PathMtu;
   /** What this agent calls itself to neighbours. */
   readonly origin: string;
   /** Why checks cannot work from where this agent runs, by type; `path` is for all paths. */
@@ -33,6 +35,9 @@ export interface CheckDeps extends ApiServerDeps {
 
 /** Tells a neighbour who probes it; upstream's name. */
 export const ORIGIN_HEADER = "KUBENURSE-NEIGHBOUR-ORIGIN";
+
+/** Tells the agent that answers which check through the Service it is. */
+export const CHECK_HEADER = "KUBENURSE-CHECK";
 
 /** The type of the check of the path to a node. */
 export function pathType(node: string): string {
@@ -86,11 +91,14 @@ function me(
   if (base === undefined) return skipped(type, "no URL is set");
   const reason = deps.impossible?.[type];
   if (reason) return skipped(type, reason);
-  const url = `${base}/alwayshappy`;
+  const request = {
+    url: `${base}/alwayshappy`,
+    headers: { [CHECK_HEADER]: type },
+  };
   return {
     type,
     throughService: true,
-    run: (timeoutMs) => deps.http({ url }, timeoutMs),
+    run: (timeoutMs) => deps.http(request, timeoutMs),
   };
 }
 
@@ -98,14 +106,21 @@ function path(neighbour: Neighbour, deps: CheckDeps): Check {
   const type = pathType(neighbour.nodeName);
   const reason = deps.impossible?.path;
   if (reason) return skipped(type, reason);
-  const request = {
-    url: `${neighbour.url}/alwayshappy`,
-    headers: { [ORIGIN_HEADER]: deps.origin },
-  };
+  const headers = { [ORIGIN_HEADER]: deps.origin };
+  function request(path: string, timeoutMs: number, body?: Uint8Array) {
+    const url = `${neighbour.url}${path}`;
+    return deps.http({ url, headers, ...(body ? { body } : {}) }, timeoutMs);
+  }
   return {
     type,
     neighbour,
-    run: (timeoutMs) => deps.http(request, timeoutMs),
+    run: (timeoutMs) =>
+      deps.mtu.probe(
+        neighbour,
+        (ms) => request("/alwayshappy", ms),
+        request,
+        timeoutMs,
+      ),
   };
 }
 

@@ -40,7 +40,7 @@ const TAKEN = /^(api_server_(direct|dns)|me_(ingress|service)|path_.*)$/;
 
 /** Keys that `/alive` has beside the checks; the names of checks are keys there too. */
 const KEYS =
-  /^(hostname|neighbourhood|neighbourhood_state|headers|skipped_because|__proto__)$/;
+  /^(hostname|neighbourhood|neighbourhood_state|headers|skipped_because|phases|answered_by|udp|__proto__)$/;
 
 /**
  * Reads the list.

@@ -122,8 +122,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 /** Listens before there is an agent, whose settings and Pod name the port. */
 async function startMember(name: string) {
   let handler: Agent["handler"] | undefined;
-  const endpoint = await startEndpoint((request) =>
-    handler?.(request) ?? new Response(null, { status: 503 })
+  const endpoint = await startEndpoint((request, peer) =>
+    handler?.(request, peer) ?? new Response(null, { status: 503 })
   );
   return {
     name,

@@ -7,7 +7,10 @@
 import type { KeyPair } from "./certificates.ts";
 
 /** Answers a request. */
-export type Handler = (request: Request) => Response | Promise<Response>;
+export type Handler = (
+  request: Request,
+  peer: string,
+) => Response | Promise<Response>;
 
 /** A listener; open after {@linkcode startEndpoint}. */
 export interface Endpoint {
@@ -53,12 +56,18 @@ export async function startEndpoint(
   let isOpen = true;
   const { port } = running.addr;
 
-  async function answer(request: Request): Promise<Response> {
+  async function answer(
+    request: Request,
+    { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ): Promise<Response> {
     const given = Promise.withResolvers<Response>();
     const giveUp = () => given.resolve(new Response(null, { status: 503 }));
     underWay.add(giveUp);
     try {
-      return await Promise.race([handler(request), given.promise]);
+      return await Promise.race([
+        handler(request, remoteAddr.hostname),
+        given.promise,
+      ]);
     } finally {
       underWay.delete(giveUp);
     }

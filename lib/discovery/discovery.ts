@@ -20,6 +20,8 @@ export interface Discovery {
   error(): string | undefined;
   /** Age of the list, seconds; `undefined`: there is none yet. */
   ageSeconds(): number | undefined;
+  /** Whether an agent, known to the newest list, has this IP address. */
+  isAgent(address: string): boolean;
   /** Name of this agent's node; `undefined`: not known (yet). */
   nodeName(): string | undefined;
   /** Whether this agent's node is cordoned and cordoned nodes do not count. */
@@ -143,6 +145,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       const { asOf } = pods.state();
       return asOf === undefined ? undefined : (clock.now() - asOf) / 1e3;
     },
+    isAgent: (address) =>
+      pods.state().agents.some(({ ips }) => ips.includes(address)),
     nodeName,
     isCordoned() {
       const node = nodeName();

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Answers } from "../backends.ts";
+import { TRACE_EVENTS } from "../checks/check.ts";
 import type { Neighbour } from "../discovery/neighbours.ts";
 import type { Result } from "../results.ts";
 
@@ -13,6 +15,8 @@ export interface AliveView {
   readonly neighbours: readonly Neighbour[];
   /** `"ok"`, `"skipped"` or the error in words. */
   readonly neighbourhoodState: string;
+  /** Who answered the checks through the Service, by type. */
+  readonly answeredBy: Readonly<Record<string, Answers>>;
   /** Whether a round has ended. */
   readonly complete: boolean;
 }
@@ -60,8 +64,35 @@ export function alive(
       ...(skipped.length > 0
         ? { skipped_because: Object.fromEntries(skipped) }
         : {}),
+      ...withEntries("phases", phases(view.results)),
+      ...withEntries("answered_by", view.answeredBy),
     },
   };
+}
+
+/** A key that is left out while there is nothing to say. */
+function withEntries(key: string, value: Readonly<Record<string, unknown>>) {
+  return Object.keys(value).length > 0 ? { [key]: value } : {};
+}
+
+/** An answer that takes longer is shown with its steps, seconds. */
+const SLOW_S = 0.5;
+
+/** Of the checks that fail or are slow: how long they took, and when each step came, seconds. */
+function phases(results: readonly Result[]): Record<string, unknown> {
+  const rounded = (seconds: number) => Number(seconds.toFixed(6));
+  return Object.fromEntries(results.flatMap(({ type, outcome }) => {
+    if (outcome.state === "skipped") return [];
+    if (outcome.state === "ok" && outcome.seconds < SLOW_S) return [];
+    const steps = TRACE_EVENTS.flatMap((event) => {
+      const seconds = outcome.trace?.[event];
+      return seconds === undefined ? [] : [[event, rounded(seconds)]];
+    });
+    return [[type, {
+      ...Object.fromEntries(steps),
+      total: rounded(outcome.seconds),
+    }]];
+  }));
 }
 
 /** `"ok"`, `"skipped"`, or what failed and since when. */

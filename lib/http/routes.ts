@@ -6,32 +6,40 @@
 import { acceptsEncodings } from "@std/http/negotiation";
 import { STATUS_CODE, STATUS_TEXT } from "@std/http/status";
 import type { StatusCode } from "@std/http/status";
-import { ORIGIN_HEADER } from "../checks/sources.ts";
+import { NODE_HEADER, POD_HEADER } from "../backends.ts";
+import { PATH_MTU } from "../checks/path_mtu.ts";
+import { CHECK_HEADER, ORIGIN_HEADER } from "../checks/sources.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { alive } from "./alive.ts";
 import type { AliveView } from "./alive.ts";
+import { fullSize } from "./full_size.ts";
 import type { Incoming } from "./incoming.ts";
 
 /** What the endpoints read. */
 export interface RouteDeps {
   readonly view: () => AliveView;
-  readonly metrics: Pick<Metrics, "text" | "contentType">;
+  readonly metrics: Pick<Metrics, "text" | "contentType" | "answered">;
   readonly incoming: Pick<Incoming, "seen">;
   /** Why this agent is not ready; `undefined`: it is. */
   readonly notReady: () => string | undefined;
+  /** Names of this agent's node and Pod, as far as known. */
+  readonly self: () => { readonly node?: string; readonly pod?: string };
+  /** Whether an agent has this IP address. */
+  readonly isAgent: (address: string) => boolean;
 }
 
-type Handler = (request: Request) => Response | Promise<Response>;
+/** `peer` is the IP address that the request came from, where that is known. */
+export type Handler = (
+  request: Request,
+  peer?: string,
+) => Response | Promise<Response>;
 
 /** The answer to a request, whatever is asked. */
 export function createHandler(deps: RouteDeps): Handler {
   const routes = new Map<string, Handler>([
     ["/", (request) => aliveResponse(deps, request)],
     ["/alive", (request) => aliveResponse(deps, request)],
-    ["/alwayshappy", (request) => {
-      deps.incoming.seen(request.headers.get(ORIGIN_HEADER) ?? "");
-      return text(STATUS_CODE.OK, "ok");
-    }],
+    ["/alwayshappy", (request) => alwaysHappy(deps, request)],
     ["/ready", () => {
       const reason = deps.notReady();
       return reason === undefined
@@ -41,18 +49,41 @@ export function createHandler(deps: RouteDeps): Handler {
     ["/metrics", (request) => metricsResponse(deps, request)],
   ]);
 
-  return async (request) => {
+  return async (request, peer = "") => {
     const url = URL.parse(request.url);
     if (!url) return text(STATUS_CODE.BadRequest); // of a malformed Host header
+    if (url.pathname === PATH_MTU) return await pathMtu(deps, request, peer);
     const route = routes.get(url.pathname);
     if (!route) return text(STATUS_CODE.NotFound);
     if (request.method !== "GET" && request.method !== "HEAD") {
-      const response = text(STATUS_CODE.MethodNotAllowed);
-      response.headers.set("allow", "GET, HEAD");
-      return response;
+      return notAllowed("GET, HEAD");
     }
     return await route(request);
   };
+}
+
+function alwaysHappy(
+  { incoming, metrics, self }: RouteDeps,
+  request: Request,
+): Response {
+  incoming.seen(request.headers.get(ORIGIN_HEADER) ?? "");
+  metrics.answered(request.headers.get(CHECK_HEADER) ?? "");
+  const response = text(STATUS_CODE.OK, "ok");
+  const { node, pod } = self();
+  if (node !== undefined) response.headers.set(NODE_HEADER, node);
+  if (pod !== undefined) response.headers.set(POD_HEADER, pod);
+  return response;
+}
+
+/** For neighbours alone: to others it would be a way to make the agent send. */
+async function pathMtu(
+  { isAgent }: RouteDeps,
+  request: Request,
+  peer: string,
+): Promise<Response> {
+  if (!isAgent(peer)) return text(STATUS_CODE.Forbidden);
+  if (request.method !== "POST") return notAllowed("POST");
+  return await fullSize(request);
 }
 
 function aliveResponse({ view }: RouteDeps, request: Request): Response {
@@ -93,6 +124,12 @@ const HEADERS = {
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
 };
+
+function notAllowed(allow: string): Response {
+  const response = text(STATUS_CODE.MethodNotAllowed);
+  response.headers.set("allow", allow);
+  return response;
+}
 
 function text(
   status: StatusCode,

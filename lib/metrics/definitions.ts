@@ -52,7 +52,7 @@ export const DEFINITIONS = {
     kind: "counter",
     labels: ["type", "event"],
     help:
-      "Checks that failed, by what failed: dns_done, connect_done, tls_handshake_done, wrote_request, status_code_<code>, round_trip_error.",
+      "Checks that failed, by what failed: dns_done, connect_done, tls_handshake_done, wrote_request, status_code_<code>, round_trip_error, path_mtu.",
   },
   certificate: {
     name: "kubenurse_certificate_days_left",
@@ -65,6 +65,20 @@ export const DEFINITIONS = {
     kind: "gauge",
     labels: [],
     help: "Distinct neighbours that probed this Pod in the last minute.",
+  },
+  answered: {
+    name: "kubenurse_answered_checks_total",
+    kind: "counter",
+    labels: ["type"],
+    help:
+      "Checks through the Service that this agent answered, me_service and me_ingress, whoever made them.",
+  },
+  backends: {
+    name: "kubenurse_backends",
+    kind: "gauge",
+    labels: ["type"],
+    help:
+      "Nodes whose agents answered this agent's checks through the Service, of the newest 120 checks within 10 minutes.",
   },
   neighbours: {
     name: "kubenurse_neighbours",

@@ -15,6 +15,8 @@ export interface Readings {
   neighbours(): number;
   /** Seconds, or `undefined` before the first list. */
   listAgeSeconds(): number | undefined;
+  /** Nodes that answered the checks of a type lately; `undefined`: nothing is known. */
+  backends(type: string): number | undefined;
   /** Seconds of CPU time of this process. */
   cpuSeconds(): number;
   /** Bytes. */
@@ -40,12 +42,17 @@ export interface Metrics {
   /** The only place where an outcome becomes a number. */
   observe(type: string, outcome: Outcome): void;
   round(seconds: number): void;
+  /** A check of this type, through the Service, was answered by this agent. */
+  answered(type: string): void;
   /** Drops all series of a check. */
   forget(type: string): void;
   /** Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
 }
+
+/** Checks that go through the Service, the only ones whose answers are counted. */
+const THROUGH_SERVICE = ["me_ingress", "me_service"];
 
 /** Window of the Summary, seconds. */
 const WINDOW_S = 60;
@@ -109,6 +116,17 @@ export function createMetrics(
     : undefined;
   const requests = new Counter(options(DEFINITIONS.requests));
   const certificate = new Gauge(options(DEFINITIONS.certificate));
+  const answered = new Counter(options(DEFINITIONS.answered));
+  for (const type of THROUGH_SERVICE) answered.inc({ type }, 0);
+  new Gauge({
+    ...options(DEFINITIONS.backends),
+    collect() {
+      for (const type of THROUGH_SERVICE) {
+        const nodes = readings.backends(type);
+        if (nodes !== undefined) this.set({ type }, nodes);
+      }
+    },
+  });
   const errorEvents = new Counter(options(DEFINITIONS.errorEvents));
   const round = new Gauge(options(DEFINITIONS.round));
   const rounds = new Counter(options(DEFINITIONS.rounds));
@@ -157,6 +175,9 @@ export function createMetrics(
       events.add(event);
       errors.inc({ type });
       errorEvents.inc({ type, event });
+    },
+    answered(type) {
+      if (THROUGH_SERVICE.includes(type)) answered.inc({ type });
     },
     round(seconds) {
       round.set(seconds);

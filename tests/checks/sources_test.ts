@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Check } from "../../lib/checks/check.ts";
 import {
+  CHECK_HEADER,
   checksFor,
   ORIGIN_HEADER,
   pathType,
@@ -49,6 +50,7 @@ function recording(changes: Partial<CheckDeps> = {}) {
       ]);
       return Promise.resolve(ok());
     },
+    mtu: { probe: (_neighbour, small, _request, ms) => small(ms) },
     origin: "kubenurse-1",
     ...changes,
   };
@@ -88,8 +90,12 @@ Deno.test("checksFor() makes all checks, each to its own target", async () => {
       "https://kubernetes.default.svc.cluster.local:443/version",
       undefined,
     ],
-    ["probe", "https://k.example/nurse/alwayshappy", undefined],
-    ["probe", "http://kubenurse:8080/alwayshappy", undefined],
+    ["probe", "https://k.example/nurse/alwayshappy", {
+      [CHECK_HEADER]: "me_ingress",
+    }],
+    ["probe", "http://kubenurse:8080/alwayshappy", {
+      [CHECK_HEADER]: "me_service",
+    }],
     ["probe", "http://10.0.0.2:8080/alwayshappy", origin],
     ["probe", "http://10.0.0.3:8080/alwayshappy", origin],
   ]);
@@ -221,7 +227,7 @@ Deno.test("checksFor() sends nothing of the API server's to others", async () =>
   assertEquals(asked, [[
     "probe",
     "https://10.96.0.1/version/alwayshappy",
-    undefined,
+    { [CHECK_HEADER]: "me_service" },
   ]]);
 });
 

@@ -33,6 +33,8 @@ export interface Peer {
   readonly requests: Headers[];
   /** Given instead of 200 while it is set. */
   answer: "hang" | number | undefined;
+  /** Requests to this path hang. */
+  stalls?: string;
   close(): Promise<void>;
 }
 
@@ -179,7 +181,8 @@ export async function startPeer(tls?: KeyPair): Promise<Peer> {
   const released = Promise.withResolvers<void>();
   const endpoint = await startEndpoint(async (request) => {
     requests.push(request.headers);
-    if (peer.answer === "hang") await released.promise;
+    const stalls = new URL(request.url).pathname === peer.stalls;
+    if (stalls || peer.answer === "hang") await released.promise;
     const status = typeof peer.answer === "number" ? peer.answer : 200;
     return new Response(`${status}\n`, { status });
   }, tls);

@@ -36,6 +36,7 @@ export function view(changes: Partial<AliveView> = {}): AliveView {
     ],
     neighbours: [],
     neighbourhoodState: "ok",
+    answeredBy: {},
     complete: true,
     ...changes,
   };

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { alive, resultWords } from "../../lib/http/alive.ts";
-import { failed } from "../fakes/checks.ts";
+import { failed, ok } from "../fakes/checks.ts";
 import { neighbour } from "../fakes/pods.ts";
 import { result, view } from "../fakes/results.ts";
 
@@ -32,7 +32,8 @@ Deno.test("alive() puts what others do not have after the known keys", () => {
     ...view().results.toReversed(),
     result("path_node-3", failed()),
   ];
-  assertEquals(Object.keys(shown({ results }).body), [
+  const answeredBy = { me_service: { by_node: {}, failed: 1, never: [] } };
+  assertEquals(Object.keys(shown({ results, answeredBy }).body), [
     "api_server_direct",
     "api_server_dns",
     "me_ingress",
@@ -43,6 +44,8 @@ Deno.test("alive() puts what others do not have after the known keys", () => {
     "headers",
     "path_node-2",
     "path_node-3",
+    "phases",
+    "answered_by",
   ]);
 });
 
@@ -170,3 +173,23 @@ for (
     assert(!JSON.stringify(body).includes("s3cret"));
   });
 }
+
+Deno.test("alive() shows the steps of checks that fail or are slow, and of no others", () => {
+  const trace = { dns_start: 0, dns_done: 0.0012345678, connect_start: 0.002 };
+  const results = [
+    result("api_server_direct", ok(0.499)),
+    result("api_server_dns", ok(0.5)),
+    result("me_ingress", failed({ seconds: 5, trace })),
+    result("me_service", { ...ok(0.1), trace }),
+    result("path_node-2", SKIPPED),
+  ];
+  assertEquals(shown({ results }).body.phases, {
+    api_server_dns: { total: 0.5 },
+    me_ingress: {
+      dns_start: 0,
+      dns_done: 0.001235,
+      connect_start: 0.002,
+      total: 5,
+    },
+  });
+});

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createIncoming } from "../../lib/http/incoming.ts";
+import { FULL_SIZE_BYTES, PATH_MTU } from "../../lib/checks/path_mtu.ts";
+import { startEndpoint } from "../../lib/demo/endpoint.ts";
 import { createHandler } from "../../lib/http/routes.ts";
 import type { RouteDeps } from "../../lib/http/routes.ts";
 import { failed } from "../fakes/checks.ts";
@@ -14,7 +16,10 @@ function handler(changes: Partial<RouteDeps> = {}) {
     metrics: {
       text: () => Promise.resolve(METRICS),
       contentType: "text/plain; version=0.0.4; charset=utf-8",
+      answered() {},
     },
+    self: () => ({}),
+    isAgent: () => false,
     incoming: createIncoming(() => 0),
     notReady: () => undefined,
     ...changes,
@@ -80,6 +85,7 @@ Deno.test("/alive reads what is known anew for each of a hundred requests, and n
     metrics: {
       text: () => Promise.reject(new Error("not for /alive")),
       contentType: "",
+      answered() {},
     },
     notReady() {
       throw new Error("not for /alive");
@@ -124,6 +130,58 @@ Deno.test("/alwayshappy counts no more names than can be kept", async () => {
     await answer(new Request("http://kubenurse/alwayshappy", { headers }));
   }
   assertEquals(incoming.count(), 8_192);
+});
+
+Deno.test("/alwayshappy names node and Pod, as far as they are known", async () => {
+  const known = await ask("/alwayshappy", {}, {
+    self: () => ({ node: "node-1", pod: "kubenurse-1" }),
+  });
+  assertEquals(known.headers.get("kubenurse-node"), "node-1");
+  assertEquals(known.headers.get("kubenurse-pod"), "kubenurse-1");
+  const unknown = await ask("/alwayshappy");
+  assertEquals(unknown.headers.has("kubenurse-node"), false);
+  assertEquals(unknown.headers.has("kubenurse-pod"), false);
+});
+
+Deno.test("/alwayshappy tells which check it answers", async () => {
+  const answered: string[] = [];
+  const headers = { "KUBENURSE-CHECK": "me_service" };
+  await ask("/alwayshappy", { headers }, {
+    metrics: {
+      text: () => Promise.resolve(""),
+      contentType: "",
+      answered: (type) => void answered.push(type),
+    },
+  });
+  assertEquals(answered, ["me_service"]);
+});
+
+/** What a neighbour, or somebody else, gets for so many bytes. */
+const LOOKS = [
+  { bytes: FULL_SIZE_BYTES, agent: true, status: 200, got: FULL_SIZE_BYTES },
+  { bytes: FULL_SIZE_BYTES + 1, agent: true, status: 413, got: 11 },
+  { bytes: 1, agent: true, status: 413, got: 11 },
+  { bytes: FULL_SIZE_BYTES, agent: false, status: 403, got: 10 },
+] as const;
+for (const { bytes, agent, status, got } of LOOKS) {
+  Deno.test(`${PATH_MTU} answers ${status} to ${bytes} bytes of ${agent ? "a neighbour" : "a stranger"}`, async () => {
+    const isAgent = (address: string) => agent && address === "127.0.0.1";
+    const endpoint = await startEndpoint(handler({ isAgent }));
+    const response = await fetch(endpoint.url + PATH_MTU, {
+      method: "POST",
+      body: new Uint8Array(bytes),
+    });
+    assertEquals(response.status, status);
+    assertEquals((await response.bytes()).length, got);
+    await endpoint.close();
+  });
+}
+
+Deno.test(`${PATH_MTU} answers nothing but POST`, async () => {
+  const deps = { isAgent: () => true };
+  const response = await ask(PATH_MTU, {}, deps);
+  assertEquals(response.status, 405);
+  assertEquals(response.headers.get("allow"), "POST");
 });
 
 Deno.test("/ready says whether, and why not", async () => {

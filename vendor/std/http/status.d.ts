@@ -3,6 +3,7 @@ export declare const STATUS_CODE: {
   readonly OK: 200;
   readonly BadRequest: 400;
   readonly NotFound: 404;
+  readonly Forbidden: 403;
   readonly MethodNotAllowed: 405;
   readonly InternalServerError: 500;
   readonly ServiceUnavailable: 503;
