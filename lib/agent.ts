@@ -5,8 +5,6 @@
  * @module
  */
 import { createBackends } from "./backends.ts";
-import { eventOf } from "./checks/check.ts";
-import type { Check, Outcome } from "./checks/check.ts";
 import { dnsProbe } from "./checks/dns_probe.ts";
 import { httpProbe } from "./checks/http_probe.ts";
 import type { HttpRequest } from "./checks/http_probe.ts";
@@ -27,8 +25,8 @@ import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import type { MetricsOptions, Readings } from "./metrics/metrics.ts";
 import type { Clock, Random } from "./platform.ts";
+import { createRecorder } from "./recorder.ts";
 import { createResults } from "./results.ts";
-import type { Change } from "./results.ts";
 import { runRounds } from "./runner.ts";
 
 /** What an agent touches outside. */
@@ -63,19 +61,11 @@ export interface Agent {
 
 /** Most checks at the same time. */
 const CONCURRENCY = 128;
-/** Series of a node that has left go after this, so that a last scrape sees them. */
-const FORGET_MS = 300_000;
 /** The first round waits so long for the first list of neighbours. */
 const FIRST_LIST_MS = 2_000;
 
 const NOT_LISTED =
   "not listed yet, the first request to the API server is still running";
-
-/**
- * Until an agent is ready, seen to be so, and put behind its Service, checks
- * through the Service may fail without meaning anything.
- */
-const STARTING_MS = 15_000;
 
 /** Puts an agent together; nothing happens before {@linkcode Agent.run}. */
 export function createAgent(config: Config, deps: AgentDeps): Agent {
@@ -149,62 +139,8 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     impossible: deps.impossible,
   };
 
+  const recorder = createRecorder({ clock, log, metrics, results, backends });
   let retired = false;
-  /** When each type of check was last made, monotonic milliseconds. */
-  const lastMade = new Map<string, number>();
-
-  let startedAt = Infinity;
-  const succeeded = new Set<string>();
-
-  /** What counts of an outcome: see {@linkcode STARTING_MS}. */
-  function counted({ type, throughService }: Check, outcome: Outcome): Outcome {
-    if (outcome.state === "ok") succeeded.add(type);
-    const starting = throughService && !succeeded.has(type) &&
-      clock.now() - startedAt < STARTING_MS;
-    return starting && outcome.state === "failed"
-      ? { state: "skipped", reason: `starting: ${outcome.message}` }
-      : outcome;
-  }
-
-  function record(check: Check, outcome: Outcome) {
-    const result = counted(check, outcome);
-    if (check.throughService) backends.record(check.type, result);
-    metrics.observe(check.type, result);
-    const change = results.record(check.type, result, clock.wall());
-    if (change) tell(log, change);
-  }
-
-  function round(checks: readonly Check[], seconds: number) {
-    metrics.round(seconds);
-    const types = new Set(checks.map(({ type }) => type));
-    for (const { type, failures } of results.keepOnly(types)) {
-      log.info(
-        "check has ended while it was failing: it is no neighbour any more",
-        {
-          type,
-          failures,
-        },
-      );
-    }
-    if (!results.isComplete()) {
-      log.info("the first round is done", {
-        checks: results.all().filter((r) =>
-          r.outcome.state !== "skipped"
-        ).length,
-        failing: results.all().filter((r) =>
-          r.outcome.state === "failed"
-        ).length,
-        seconds: Number(seconds.toFixed(3)),
-      });
-    }
-    results.completed();
-    for (const type of types) lastMade.set(type, clock.now());
-    for (const [type, at] of lastMade) {
-      if (clock.now() - at <= FORGET_MS) continue;
-      metrics.forget(type);
-      lastMade.delete(type);
-    }
-  }
 
   /** All nodes with a ready agent, where the neighbours and this one are all there are. */
   function allNodes(): readonly string[] | undefined {
@@ -252,7 +188,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     retire: () => void (retired = true),
     results: results.all,
     async run(signal) {
-      startedAt = clock.now();
+      recorder.started();
       const discovering = config.checks.neighbourhood
         ? discovery.run(signal)
         : undefined;
@@ -271,8 +207,8 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
           checks: () => checksFor(config, neighbours(), checkDeps),
           isStillThere: discovery.isStillThere,
           answered: discovery.answered,
-          outcome: record,
-          round,
+          outcome: recorder.outcome,
+          round: recorder.round,
         },
         { ...config, concurrency: CONCURRENCY },
         signal,
@@ -280,25 +216,4 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       await discovering;
     },
   };
-}
-
-/** A check is logged when it begins and when it ceases to fail. */
-function tell(log: Log, { kind, result, before }: Change) {
-  const { type, outcome } = result;
-  if (kind === "failing" && outcome.state === "failed") {
-    log.warn("check is failing", {
-      type,
-      event: eventOf(outcome),
-      phase: outcome.phase,
-      error: outcome.message,
-    });
-  } else if (kind === "recovered" && before) {
-    log.info("check has recovered", {
-      type,
-      failures: before.failures,
-      seconds: Math.round(
-        (result.at - (before.failingSince ?? result.at)) / 1e3,
-      ),
-    });
-  }
 }
