@@ -17,7 +17,7 @@ export interface Answers {
   readonly by_node: Readonly<Record<string, number>>;
   /** Checks that failed: which backend they were sent to is not known. */
   readonly failed: number;
-  /** Nodes with a ready agent none of which answered, where chance does not explain it. */
+  /** Nodes with a ready agent that answered none of the newest checks, so many that chance does not explain it. */
   readonly never: readonly string[];
 }
 
@@ -37,12 +37,12 @@ export interface Backends {
 const KEPT = 120;
 /** Older ones say nothing about now, milliseconds. */
 const WINDOW_MS = 600_000;
-/** With so many checks for each node, chance leaves one out once in 3,000 times. */
-const TRIES_PER_NODE = 8;
+/** With so many checks for each node, chance leaves one out once in 20,000 times. */
+const TRIES_PER_NODE = 10;
 
 /** Makes an empty store; `now` is monotonic, in milliseconds. */
 export function createBackends(now: () => number): Backends {
-  const kept = new Map<string, { at: number; node: string | undefined }[]>();
+  const kept = new Map<string, Answer[]>();
 
   function newest(type: string) {
     const from = now() - WINDOW_MS;
@@ -70,14 +70,31 @@ export function createBackends(now: () => number): Backends {
           if (node !== undefined) counts.set(node, (counts.get(node) ?? 0) + 1);
         }
         const sorted = [...counts].sort(([, a], [, b]) => b - a);
-        const enough = nodes !== undefined &&
-          outcomes.length >= TRIES_PER_NODE * nodes.length;
         return [type, {
           by_node: Object.fromEntries(sorted),
           failed: outcomes.filter(({ node }) => node === undefined).length,
-          never: enough ? nodes.filter((node) => !counts.has(node)) : [],
+          never: silent(outcomes, nodes),
         }];
       }));
     },
   };
+}
+
+interface Answer {
+  readonly at: number;
+  /** `undefined`: the check failed. */
+  readonly node: string | undefined;
+}
+
+/** Not by all that is kept: a node that has just fallen silent is to be seen soon. */
+function silent(
+  outcomes: readonly Answer[],
+  nodes: readonly string[] | undefined,
+): string[] {
+  const wanted = TRIES_PER_NODE * (nodes?.length ?? 0);
+  if (nodes === undefined || outcomes.length < wanted) return [];
+  const answered = new Set(
+    outcomes.slice(outcomes.length - wanted).map(({ node }) => node),
+  );
+  return nodes.filter((node) => !answered.has(node));
 }

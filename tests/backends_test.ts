@@ -34,11 +34,20 @@ Deno.test("an answer that names no node, and a check that was not made, say noth
 
 Deno.test("a node is called out when chance does not explain that it never answers", () => {
   const made = backends();
-  for (let i = 0; i < 23; i++) made.record("me_service", by(i % 2 ? "a" : "b"));
+  for (let i = 0; i < 29; i++) made.record("me_service", by(i % 2 ? "a" : "b"));
   assertEquals(made.view(["a", "b", "c"]).me_service!.never, []);
   made.record("me_service", failed());
   assertEquals(made.view(["a", "b", "c"]).me_service!.never, ["c"]);
   assertEquals(made.view(undefined).me_service!.never, []);
+});
+
+Deno.test("a node that has fallen silent is called out though older answers of it are kept", () => {
+  const made = backends();
+  for (let i = 0; i < 60; i++) made.record("me_service", by(i % 2 ? "a" : "b"));
+  for (let i = 0; i < 18; i++) made.record("me_service", by("a"));
+  assertEquals(made.view(["a", "b"]).me_service!.never, []);
+  made.record("me_service", failed());
+  assertEquals(made.view(["a", "b"]).me_service!.never, ["b"]);
 });
 
 Deno.test("only the newest 120 outcomes within ten minutes count", () => {

@@ -48,29 +48,3 @@ clusterTest(
   },
   { breaks: true },
 );
-
-clusterTest(
-  "a Service that reaches all nodes but one: answered_by names that node",
-  async () => {
-    const found = await agents();
-    const [a, b, c] = found as [AgentPod, AgentPod, AgentPod];
-    const nodes = [a.node, b.node, c.node];
-    await eventually("every node answers", 60, async () => {
-      const { me_service: answers } = (await alive(a)).answered_by;
-      assertEquals(Object.keys(answers.by_node).sort(), nodes);
-      assertEquals(answers.never, []);
-      return true;
-    });
-    const before = await counts(c, "kubenurse_answered_checks_total");
-    await eventually(
-      "others' checks are answered and counted",
-      60,
-      async () => {
-        const now = await counts(c, "kubenurse_answered_checks_total");
-        return now.me_service! > before.me_service! || undefined;
-      },
-    );
-    const backends = await counts(a, "kubenurse_backends");
-    assertEquals(backends.me_service, 3);
-  },
-);
