@@ -55,12 +55,13 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
   let told = "";
 
   async function list(signal: AbortSignal): Promise<string> {
-    const found = await api.list<NodeMetadata>(
+    const found = await api.list(
       `${NODES}&resourceVersion=0`,
       signal,
+      ({ metadata }: NodeMetadata) => metadata.name,
       AS_LIST,
     );
-    names = new Set(found.items.map(({ metadata }) => metadata.name));
+    names = new Set(found.items);
     return found.resourceVersion;
   }
 

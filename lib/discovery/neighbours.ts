@@ -13,6 +13,7 @@ export interface Pod {
     readonly uid?: string;
     readonly creationTimestamp?: string;
     readonly deletionTimestamp?: string;
+    readonly labels?: Readonly<Record<string, string>>;
   };
   readonly spec?: {
     readonly nodeName?: string;
@@ -42,6 +43,8 @@ export interface Agent {
   /** Tells a Pod from its successor of the same name. */
   readonly uid: string;
   readonly nodeName: string;
+  /** Of its node; empty when not known. */
+  readonly zone: string;
   /** All Pod IPs, the primary one first; empty before it has one. */
   readonly ips: readonly string[];
   readonly hostIp: string;
@@ -79,6 +82,8 @@ export interface Choice {
   readonly wall: number;
 }
 
+/** On a Pod, where the API server copies its node's there (Kubernetes 1.35). */
+const ZONE_LABEL = "topology.kubernetes.io/zone";
 /** Port of an agent whose Pod names none. */
 const DEFAULT_PORT = 8080;
 
@@ -96,6 +101,7 @@ export function toAgent(pod: Pod): Agent {
     podName: text(metadata?.name),
     uid: text(metadata?.uid),
     nodeName: text(spec?.nodeName),
+    zone: text(metadata?.labels?.[ZONE_LABEL]),
     ips: [...new Set(ips)],
     hostIp: text(status?.hostIP),
     port: Number.isInteger(port) && port > 0 && port < 65536

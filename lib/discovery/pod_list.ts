@@ -11,7 +11,7 @@ import type { Log } from "../log.ts";
 import { wordsOf } from "../platform.ts";
 import type { Clock, Random } from "../platform.ts";
 import { toAgent } from "./neighbours.ts";
-import type { Agent, Pod } from "./neighbours.ts";
+import type { Agent } from "./neighbours.ts";
 
 /** What is known of the agents. */
 export interface PodListState {
@@ -85,8 +85,7 @@ export function podList(deps: PodListDeps): PodList {
     wake = new AbortController();
     const asOf = clock.now();
     try {
-      const { items } = await api.list<Pod>(path, signal);
-      const agents = items.map(toAgent);
+      const { items: agents } = await api.list(path, signal, toAgent);
       if (state.error !== undefined) {
         log.info("the list of the agents' Pods is back", {
           pods: agents.length,

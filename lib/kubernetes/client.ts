@@ -5,6 +5,7 @@
  */
 import { wordsOf } from "../platform.ts";
 import type { ApiFetch } from "./access.ts";
+import { itemScanner } from "./items.ts";
 
 /** A request to the API server that failed, or an answer that cannot be used. */
 export class ApiError extends Error {
@@ -22,10 +23,12 @@ export class ApiError extends Error {
   }
 }
 
-/** A list as the API server answers it. */
-export interface List<T> {
-  readonly items: readonly T[];
+/** What is kept of a list of the API server. */
+export interface List<K> {
+  readonly items: readonly K[];
   readonly resourceVersion: string;
+  /** Its length, not compressed. */
+  readonly bytes: number;
 }
 
 /** An event of a watch. */
@@ -37,11 +40,19 @@ export interface WatchEvent<T> {
 /** What of the API discovery uses. */
 export interface ApiClient {
   /**
+   * Reads a list item by item, of which no more than one is held at a time.
+   *
    * @param path With its query, for example `/api/v1/nodes?limit=1`.
+   * @param keep What to keep of an item, which may be anything that is JSON.
    * @param accept Media type to ask for.
    * @throws {ApiError} Also when the list is not there after 10 s.
    */
-  list<T>(path: string, signal: AbortSignal, accept?: string): Promise<List<T>>;
+  list<T, K>(
+    path: string,
+    signal: AbortSignal,
+    keep: (item: T) => K,
+    accept?: string,
+  ): Promise<List<K>>;
   /**
    * Events until the server ends the stream.
    * @throws {ApiError} Also for an `ERROR` event, with its status (410: too old).
@@ -59,6 +70,8 @@ const LIST_TIMEOUT_MS = 10_000;
 const MAX_LIST_BYTES = 32 * 1024 * 1024;
 /** More than any single object: etcd's limit is 1.5 MB. */
 const MAX_LINE_CHARS = 8 * 1024 * 1024;
+/** A `v1.Status` with the longest message that a sane server sends. */
+const MAX_STATUS_CHARS = 1024 * 1024;
 /** A server that asks to be left alone for longer is not believed. */
 const MAX_RETRY_AFTER_S = 900;
 
@@ -83,10 +96,26 @@ export function apiClient(fetch: ApiFetch, server: string): ApiClient {
     return { what, response };
   }
 
-  async function listNow<T>(path: string, signal: AbortSignal, accept: string) {
+  async function listNow<T, K>(
+    path: string,
+    signal: AbortSignal,
+    keep: (item: T) => K,
+    accept: string,
+  ): Promise<List<K>> {
     const { what, response } = await request(path, signal, accept);
-    const body = parse(what, await readAll(what, response));
-    const { items, metadata } = body as {
+    const kept: K[] = [];
+    const scanner = itemScanner((text) =>
+      kept.push(keep(parseAny(what, text) as T))
+    );
+    let bytes = 0;
+    for await (const chunk of chunks(what, response)) {
+      bytes += chunk.length;
+      if (bytes > MAX_LIST_BYTES) {
+        throw new ApiError(`${what}: answered more than 32 MiB`, 0);
+      }
+      scanner.push(chunk);
+    }
+    const { items, metadata } = parse(what, scanner.end()) as {
       items?: T[] | null;
       metadata?: { resourceVersion?: string };
     };
@@ -94,17 +123,23 @@ export function apiClient(fetch: ApiFetch, server: string): ApiClient {
     if (!metadata || !(Array.isArray(items) || items === null)) {
       throw new ApiError(`${what}: answered something that is not a list`, 0);
     }
-    return {
-      items: items ?? [],
-      resourceVersion: metadata.resourceVersion ?? "",
-    };
+    // those that the scanner has not seen as such: a key may be written with escapes
+    items?.forEach((item) => kept.push(keep(item)));
+    const { resourceVersion = "" } = metadata;
+    return { items: kept, resourceVersion, bytes };
   }
 
   return {
-    async list<T>(path: string, signal: AbortSignal, accept = JSON_TYPE) {
+    async list<T, K>(
+      path: string,
+      signal: AbortSignal,
+      keep: (item: T) => K,
+      accept = JSON_TYPE,
+    ) {
       const late = AbortSignal.timeout(LIST_TIMEOUT_MS);
+      const either = AbortSignal.any([signal, late]);
       try {
-        return await listNow<T>(path, AbortSignal.any([signal, late]), accept);
+        return await listNow(path, either, keep, accept);
       } catch (error) {
         if (!late.aborted) throw error;
         const words = `no answer within ${LIST_TIMEOUT_MS / 1e3} s`;
@@ -150,7 +185,7 @@ async function statusError(what: string, response: Response) {
   const { status } = response;
   let words = "";
   try {
-    const text = await readAll(what, response);
+    const text = await readWords(what, response);
     words = String((JSON.parse(text) as { message?: unknown }).message ?? "");
   } catch {
     // no Status object: the number has to do
@@ -163,23 +198,30 @@ async function statusError(what: string, response: Response) {
   );
 }
 
-function parse(what: string, text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value;
-  } catch {
-    // told below
-  }
-  throw new ApiError(`${what}: answered something that is not JSON`, 0);
+function parse(what: string, text: string): object {
+  const value = parseAny(what, text);
+  if (typeof value === "object" && value !== null) return value;
+  throw notJson(what);
 }
 
-async function readAll(what: string, response: Response): Promise<string> {
+function parseAny(what: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw notJson(what);
+  }
+}
+
+function notJson(what: string): ApiError {
+  return new ApiError(`${what}: answered something that is not JSON`, 0);
+}
+
+/** The words of a failure, cut off where nobody reads on. */
+async function readWords(what: string, response: Response): Promise<string> {
   let text = "";
   for await (const part of decoded(what, response)) {
     text += part;
-    if (text.length > MAX_LIST_BYTES) {
-      throw new ApiError(`${what}: answered more than 32 MiB`, 0);
-    }
+    if (text.length > MAX_STATUS_CHARS) break;
   }
   return text;
 }
@@ -197,9 +239,16 @@ async function* lines(what: string, response: Response) {
 }
 
 async function* decoded(what: string, response: Response) {
-  if (!response.body) return;
+  const decoder = new TextDecoder();
+  for await (const chunk of chunks(what, response)) {
+    yield decoder.decode(chunk, { stream: true });
+  }
+  yield decoder.decode();
+}
+
+async function* chunks(what: string, response: Response) {
   try {
-    yield* response.body.pipeThrough(new TextDecoderStream());
+    yield* response.body ?? [];
   } catch (error) {
     throw new ApiError(
       `${what}: the answer broke off: ${fetchWords(error)}`,

@@ -8,6 +8,7 @@ Deno.test("toAgent() keeps a few short strings of a Pod", () => {
     podName: "kubenurse-7",
     uid: "uid-7",
     nodeName: "node-7",
+    zone: "",
     ips: ["10.0.0.7"],
     hostIp: "192.168.0.7",
     port: 8080,
@@ -22,6 +23,7 @@ const NOTHING: Agent = {
   podName: "",
   uid: "",
   nodeName: "",
+  zone: "",
   ips: [],
   hostIp: "",
   port: 8080,
@@ -62,9 +64,14 @@ const PODS: readonly { name: string; pod: unknown; want: Partial<Agent> }[] = [
     want: {},
   },
   {
+    name: "takes the zone from the Pod's label",
+    pod: { metadata: { labels: { "topology.kubernetes.io/zone": "zone-a" } } },
+    want: { zone: "zone-a" },
+  },
+  {
     name: "bears values of other types",
     pod: {
-      metadata: { name: 5, uid: {} },
+      metadata: { name: 5, uid: {}, labels: 7 },
       spec: { nodeName: [], containers: {} },
       status: {
         phase: 1,

@@ -20,6 +20,9 @@ const signal = new AbortController().signal;
 const PATH = "/api/v1/nodes?limit=1&token=secret";
 const WHAT = "GET https://api.example/api/v1/nodes";
 
+/** Keeps all of an item. */
+const same = (item: unknown) => item;
+
 function answering(answer: Answer): ApiClient {
   return apiClient(
     async (_, init) => await answer(init.signal),
@@ -28,8 +31,36 @@ function answering(answer: Answer): ApiClient {
 }
 
 Deno.test("list() gives the items and their version", async () => {
-  const answer = await answering(() => list([{ a: 1 }])).list(PATH, signal);
-  assertEquals(answer, { items: [{ a: 1 }], resourceVersion: "7" });
+  const answer = await answering(() => list([{ a: 1 }])).list(
+    PATH,
+    signal,
+    same,
+  );
+  assertEquals(answer, {
+    items: [{ a: 1 }],
+    resourceVersion: "7",
+    bytes: '{"metadata":{"resourceVersion":"7"},"items":[{"a":1}]}'.length,
+  });
+});
+
+Deno.test("list() keeps of each item what the caller wants, before the list has ended", async () => {
+  const kept: number[] = [];
+  const client = answering(() =>
+    body(['{"metadata":{},"items":[{"a":1},{"a":2},{"a":'], "breaks")
+  );
+  const list = client.list(
+    PATH,
+    signal,
+    ({ a }: { a: number }) => kept.push(a),
+  );
+  await assertRejects(() => list, ApiError, "the answer broke off");
+  assertEquals(kept, [1, 2]);
+});
+
+Deno.test("list() passes on what goes wrong in keeping an item", async () => {
+  const client = answering(() => list([null]));
+  const keep = ({ a }: { a: number }) => a;
+  await assertRejects(() => client.list(PATH, signal, keep), TypeError);
 });
 
 Deno.test("list() asks for the path, with the media type that is wanted", async () => {
@@ -38,8 +69,8 @@ Deno.test("list() asks for the path, with the media type that is wanted", async 
     asked.push([url, init.headers]);
     return Promise.resolve(list([]));
   }, "https://api.example");
-  await client.list(PATH, signal);
-  await client.list(PATH, signal, "text/x");
+  await client.list(PATH, signal, same);
+  await client.list(PATH, signal, same, "text/x");
   assertEquals(asked, [
     [`https://api.example${PATH}`, { accept: "application/json" }],
     [`https://api.example${PATH}`, { accept: "text/x" }],
@@ -60,7 +91,7 @@ for (
       (_, init) => Promise.race([answer(init.signal), aborted(init.signal)]),
       "https://api.example",
     );
-    client.list(PATH, signal).catch((thrown) => error = thrown);
+    client.list(PATH, signal, same).catch((thrown) => error = thrown);
     await clock.advance(9_999);
     assertEquals(error, undefined);
     await clock.advance(1);
@@ -75,7 +106,7 @@ Deno.test("list() ends when its signal aborts", async () => {
     (_, init) => aborted(init.signal),
     "https://api.example",
   );
-  const list = client.list(PATH, stop.signal);
+  const list = client.list(PATH, stop.signal, same);
   stop.abort(new Error("enough"));
   const error = await assertRejects(() => list, ApiError);
   assertEquals(error.message, `${WHAT}: enough`);
@@ -110,9 +141,10 @@ for (
 ) {
   Deno.test(`list() bears ${name}`, async () => {
     const client = answering(() => new Response(text));
-    assertEquals(await client.list(PATH, signal), {
+    assertEquals(await client.list(PATH, signal, same), {
       items: [],
       resourceVersion: "",
+      bytes: text.length,
     });
   });
 }
@@ -123,7 +155,7 @@ Deno.test("list() puts a character together that was cut in two", async () => {
   const client = answering(() =>
     body([bytes.slice(0, cut), bytes.slice(cut)], "ends")
   );
-  assertEquals((await client.list(PATH, signal)).items, ["\u00e9"]);
+  assertEquals((await client.list(PATH, signal, same)).items, ["\u00e9"]);
 });
 
 const NOT_JSON = "answered something that is not JSON";
@@ -147,6 +179,11 @@ const FAILURES: readonly {
     message: NOT_JSON,
   },
   { name: "an empty body", answer: () => new Response(), message: NOT_JSON },
+  {
+    name: "an item that is not JSON",
+    answer: () => new Response('{"metadata":{},"items":[{},{"a":}]}'),
+    message: NOT_JSON,
+  },
   { name: "null", answer: () => new Response("null"), message: NOT_JSON },
   { name: "a number", answer: () => new Response("5"), message: NOT_JSON },
   { name: "an array", answer: () => new Response("[]"), message: NO_LIST },
@@ -258,7 +295,7 @@ const FAILURES: readonly {
 for (const { name, answer, message, status = 0, retryAfterMs } of FAILURES) {
   Deno.test(`list() tells of ${name}`, async () => {
     const error = await assertRejects(
-      () => answering(answer).list(PATH, signal),
+      () => answering(answer).list(PATH, signal, same),
       ApiError,
     );
     assertEquals(error.message, `${WHAT}: ${message}`);

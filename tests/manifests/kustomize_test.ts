@@ -103,7 +103,7 @@ async function permissionsUsed(): Promise<Set<string>> {
   const api: ApiClient = {
     list(path) {
       note(path, "list");
-      return Promise.resolve({ items: [], resourceVersion: "1" });
+      return Promise.resolve({ items: [], resourceVersion: "1", bytes: 0 });
     },
     // deno-lint-ignore require-yield -- a stream without events
     async *watch(path) {
