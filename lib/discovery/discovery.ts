@@ -8,7 +8,7 @@ import type { ApiClient } from "../kubernetes/client.ts";
 import type { Log } from "../log.ts";
 import type { Clock, Random } from "../platform.ts";
 import { cordonedNodes } from "./cordoned.ts";
-import { chooseNeighbours, ownPod } from "./neighbours.ts";
+import { choiceHoldsUntil, chooseNeighbours, ownPod } from "./neighbours.ts";
 import type { Neighbour } from "./neighbours.ts";
 import { podList } from "./pod_list.ts";
 
@@ -61,8 +61,6 @@ const CONFIRM_MS = 3_000;
 const LOOK_AGAIN_MS = 10_000;
 /** ... up to this. */
 const LOOK_AGAIN_CAP_MS = 160_000;
-/** A choice is made anew after this, for Pods grow out of being new. */
-const CHOSEN_MS = 1_000;
 
 /** Makes it; nothing happens before {@linkcode Discovery.run}. */
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
@@ -76,10 +74,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return deps.nodeName ?? ownPod(pods.state().agents, deps.podName)?.nodeName;
   }
 
-  /** The newest choice; pages ask often, and it takes all Pods to choose. */
+  /** The newest choice; it takes all Pods to choose, and each round and page asks. */
   let chosen: {
     readonly of: readonly unknown[];
-    readonly at: number;
+    /** Milliseconds since 1970. */
+    readonly until: number;
     readonly neighbours: readonly Neighbour[];
   } | undefined;
 
@@ -87,16 +86,18 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     const { agents } = pods.state();
     const node = nodeName();
     const of = [agents, cordoned.nodes(), node];
-    const isNew = !chosen || clock.now() - chosen.at >= CHOSEN_MS ||
-      of.some((one, i) => one !== chosen!.of[i]);
-    if (isNew) {
+    const wall = clock.wall();
+    if (
+      !chosen || wall > chosen.until ||
+      of.some((one, i) => one !== chosen!.of[i])
+    ) {
       const neighbours = chooseNeighbours(
         { agents, cordoned: cordoned.nodes() },
-        { ...deps, nodeName: node, wall: clock.wall() },
+        { ...deps, nodeName: node, wall },
       );
-      chosen = { of, at: clock.now(), neighbours };
+      chosen = { of, until: choiceHoldsUntil(agents, wall), neighbours };
     }
-    return chosen!.neighbours;
+    return chosen.neighbours;
   }
 
   async function isStillThere(

@@ -152,7 +152,7 @@ export function chooseNeighbours(
     return agent.podName !== choice.podName && agent.nodeName !== self &&
       agent.nodeName !== "" && agent.ips.length > 0 &&
       agent.phase === "Running" && !agent.terminating &&
-      (agent.ready || choice.wall - agent.created > STARTING_MS) &&
+      (agent.ready || grownUpAt(agent) < choice.wall) &&
       (choice.allowUnschedulable || !cordoned.has(agent.nodeName));
   }
 
@@ -162,11 +162,26 @@ export function chooseNeighbours(
     if (!other || isBetter(agent, other)) byNode.set(agent.nodeName, agent);
   }
   const ring = followers(
-    self ?? choice.podName ?? "",
-    [...byNode.keys()],
+    { node: self ?? choice.podName ?? "", zone: own?.zone ?? "" },
+    [...byNode].map(([node, { zone }]) => ({ node, zone })),
     choice.limit,
   );
   return ring.map((node) => toNeighbour(byNode.get(node)!, own));
+}
+
+/** When an agent that goes on not being ready is taken for one that has started. */
+function grownUpAt({ created }: Agent): number {
+  return created + STARTING_MS;
+}
+
+/** Until when a choice holds if nothing else changes, milliseconds since 1970. */
+export function choiceHoldsUntil(
+  agents: readonly Agent[],
+  wall: number,
+): number {
+  return agents.filter((agent) => !agent.ready).map(grownUpAt)
+    .filter((at) => at >= wall)
+    .reduce((first, at) => Math.min(first, at), Infinity);
 }
 
 /** Of two Pods on one node (a rolling update with a surge): the ready, then the newer one. */

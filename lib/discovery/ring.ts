@@ -1,33 +1,59 @@
 /**
  * The ring: all nodes in the order of a hash of their names, each probing those
- * that follow it. With the same list everywhere, every node is probed by exactly
- * as many others as it probes; a node that comes or goes moves one place.
+ * that follow it, but for exchanges that bring it to other zones. With the same
+ * list everywhere, every node is probed by exactly as many others as it probes; a
+ * node that comes or goes moves one place.
  *
  * @module
  */
+import { spread } from "./zones.ts";
+
+/** A node by its name and its zone; all without a zone are one zone, `""`. */
+export interface RingNode {
+  readonly node: string;
+  readonly zone: string;
+}
 
 /**
- * The nodes that follow `self` on the ring, nearest first.
+ * The nodes that `self` probes, the nearest on the ring first: of each other zone
+ * at least one, where `limit` and the zone's size allow, see {@linkcode spread}.
  *
- * @param nodes Names; `self` and repeated names in it do not count.
+ * @param nodes `self` and repeated names in it do not count.
  * @param limit Most nodes to return; 0 means all.
  */
 export function followers(
-  self: string,
-  nodes: readonly string[],
+  self: RingNode,
+  nodes: readonly RingNode[],
   limit: number,
 ): string[] {
-  const others = [...new Set(nodes)].filter((node) => node !== self);
-  const placed = others.map((node) => ({ node, place: place(node) }))
-    .sort((a, b) => order(a.place, b.place) || order(a.node, b.node));
-  const own = place(self);
-  const first = placed.findIndex((other) =>
-    (order(other.place, own) || order(other.node, self)) > 0
-  );
-  const start = first === -1 ? 0 : first;
-  const turned = [...placed.slice(start), ...placed.slice(0, start)];
-  return turned.slice(0, limit === 0 ? undefined : limit)
-    .map(({ node }) => node);
+  const others = nodes.filter(({ node }) => node !== self.node);
+  const ring = ringOrder([...others, self]);
+  const n = ring.length;
+  const own = ring.indexOf(self);
+  const all = limit === 0 || limit >= n - 1;
+  const steps = all
+    ? ring.keys().map((step) => step + 1).take(n - 1)
+    : spread(zoneNumbers(ring), limit)
+      .subarray(own * limit, (own + 1) * limit)
+      .map((at) => (at - own + n) % n).sort();
+  return Array.from(steps, (step) => ring[(own + step) % n]!.node);
+}
+
+/** All nodes, each once, in the order of the ring. */
+export function ringOrder(nodes: readonly RingNode[]): RingNode[] {
+  return [...new Map(nodes.map((one) => [one.node, one])).values()]
+    .map((one) => ({ one, at: place(one.node) }))
+    .sort((a, b) => order(a.at, b.at) || order(a.one.node, b.one.node))
+    .map(({ one }) => one);
+}
+
+/** The zones by numbers, from 0 in the order of the ring. */
+function zoneNumbers(ring: readonly RingNode[]): Int32Array {
+  const numbers = new Map<string, number>();
+  return Int32Array.from(ring, ({ zone }) => {
+    if (!numbers.has(zone)) numbers.set(zone, numbers.size);
+    return numbers.get(zone)!;
+  });
 }
 
 /**

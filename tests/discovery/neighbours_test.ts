@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { chooseNeighbours, ownPod } from "../../lib/discovery/neighbours.ts";
+import {
+  choiceHoldsUntil,
+  chooseNeighbours,
+  ownPod,
+} from "../../lib/discovery/neighbours.ts";
 import type { Agent, Choice } from "../../lib/discovery/neighbours.ts";
 import { agent } from "../fakes/pods.ts";
 
@@ -196,6 +200,41 @@ Deno.test("chooseNeighbours() chooses as many as the limit says, the same from a
   assertEquals(chosen(agents.toReversed(), { limit: 10 }), some);
   assertEquals(chosen(agents).length, 29);
 });
+
+Deno.test("chooseNeighbours() chooses of each other zone", () => {
+  const agents = Array.from(
+    { length: 30 },
+    (_, i) => agent(i + 1, { zone: i < 10 ? "a" : i < 20 ? "b" : "c" }),
+  );
+  const zones = agents.flatMap((self) => {
+    const { podName, nodeName } = self;
+    const choice = { ...CHOICE, podName, nodeName, limit: 2 };
+    const chosen = chooseNeighbours({ agents, cordoned: new Set() }, choice);
+    return [[self, ...chosen].map(({ zone }) => zone).sort().join("")];
+  });
+  assertEquals(zones, agents.map(() => "abc"));
+});
+
+const UNTIL: readonly { name: string; ages: number[]; want: number }[] = [
+  { name: "for ever while all are ready", ages: [], want: Infinity },
+  { name: "for ever when all are old", ages: [60_001], want: Infinity },
+  {
+    name: "until the oldest young one has grown up",
+    ages: [1, 7],
+    want: 59_993,
+  },
+];
+for (const { name, ages, want } of UNTIL) {
+  Deno.test(`choiceHoldsUntil() is ${name}`, () => {
+    const agents = [
+      agent(1),
+      ...ages.map((age, i) =>
+        agent(i + 2, { ready: false, created: NOW - age })
+      ),
+    ];
+    assertEquals(choiceHoldsUntil(agents, NOW) - NOW, want);
+  });
+}
 
 Deno.test("chooseNeighbours() counts the limit among the usable ones", () => {
   const agents = Array.from(

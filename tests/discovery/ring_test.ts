@@ -1,10 +1,20 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { followers, place } from "../../lib/discovery/ring.ts";
+import { followers, place, ringOrder } from "../../lib/discovery/ring.ts";
 import { below, seeded, shuffled } from "../fakes/random.ts";
 
 interface Cluster {
   readonly nodes: readonly string[];
   readonly limit: number;
+}
+
+/** The followers in a cluster of one zone. */
+function followersOf(
+  self: string,
+  nodes: readonly string[],
+  limit: number,
+): string[] {
+  const inZone = (node: string) => ({ node, zone: "" });
+  return followers(inZone(self), nodes.map(inZone), limit);
 }
 
 /** How clusters name their nodes. */
@@ -31,7 +41,7 @@ function* clusters(count: number, seed: number): Generator<Cluster> {
 function pairs({ nodes, limit }: Cluster): Set<string> {
   return new Set(
     nodes.flatMap((node) =>
-      followers(node, nodes, limit).map((other) => `${node} ${other}`)
+      followersOf(node, nodes, limit).map((other) => `${node} ${other}`)
     ),
   );
 }
@@ -45,7 +55,7 @@ function counted(names: readonly string[]): Map<string, number> {
 Deno.test("followers() has each node probe k others and be probed by k others", () => {
   for (const { nodes, limit } of clusters(3_000, 1)) {
     const k = Math.min(limit || Infinity, Math.max(0, nodes.length - 1));
-    const chosen = nodes.map((node) => followers(node, nodes, limit));
+    const chosen = nodes.map((node) => followersOf(node, nodes, limit));
     for (const [i, others] of chosen.entries()) {
       assertEquals(new Set(others).size, k);
       assertEquals(others.length, k);
@@ -58,7 +68,7 @@ Deno.test("followers() has each node probe k others and be probed by k others", 
 
 Deno.test("followers() holds that for a thousand nodes and ten neighbours", () => {
   const nodes = Array.from({ length: 1_000 }, (_, i) => `node-${i}`);
-  const probed = counted(nodes.flatMap((node) => followers(node, nodes, 10)));
+  const probed = counted(nodes.flatMap((node) => followersOf(node, nodes, 10)));
   assertEquals(probed.size, 1_000);
   assert([...probed.values()].every((times) => times === 10));
 });
@@ -83,39 +93,87 @@ Deno.test("followers() does not mind order, repetition, or whether it is in the 
   const random = seeded(4);
   for (const { nodes, limit } of clusters(2_000, 5)) {
     const self = nodes[0] ?? "alone";
-    const want = followers(self, nodes, limit);
+    const want = followersOf(self, nodes, limit);
     const others = nodes.filter((node) => node !== self);
-    assertEquals(followers(self, shuffled(nodes, random), limit), want);
-    assertEquals(followers(self, [...nodes, ...nodes], limit), want);
-    assertEquals(followers(self, others, limit), want);
-    assertEquals(followers(self, nodes, limit), want);
+    assertEquals(followersOf(self, shuffled(nodes, random), limit), want);
+    assertEquals(followersOf(self, [...nodes, ...nodes], limit), want);
+    assertEquals(followersOf(self, others, limit), want);
+    assertEquals(followersOf(self, nodes, limit), want);
   }
 });
 
 Deno.test("followers() returns all others for limit 0, in the order of the ring", () => {
   for (const { nodes, limit } of clusters(500, 6)) {
     const self = nodes[0] ?? "alone";
-    const all = followers(self, nodes, 0);
+    const all = followersOf(self, nodes, 0);
     assertEquals(
       all.toSorted(),
       nodes.filter((node) => node !== self).toSorted(),
     );
     if (limit > 0) {
-      assertEquals(followers(self, nodes, limit), all.slice(0, limit));
+      assertEquals(followersOf(self, nodes, limit), all.slice(0, limit));
     }
   }
 });
 
 Deno.test("followers() gives the list that it has given in every release", () => {
   const nodes = Array.from({ length: 12 }, (_, i) => `node-${i}`);
-  const numbers = followers("node-3", nodes, 0).map((node) => node.slice(5));
+  const numbers = followersOf("node-3", nodes, 0).map((node) => node.slice(5));
   assertEquals(numbers.join(" "), "4 6 7 9 10 8 5 11 0 1 2");
 });
 
 Deno.test("followers() of nobody is nobody", () => {
-  assertEquals(followers("node-0", [], 10), []);
-  assertEquals(followers("node-0", ["node-0", "node-0"], 10), []);
-  assertEquals(followers("", ["node-1"], 10), ["node-1"]);
+  assertEquals(followersOf("node-0", [], 10), []);
+  assertEquals(followersOf("node-0", ["node-0", "node-0"], 10), []);
+  assertEquals(followersOf("", ["node-1"], 10), ["node-1"]);
+});
+
+Deno.test("followers() come to other zones, in the order of the ring", () => {
+  const nodes = Array.from({ length: 12 }, (_, i) => ({
+    node: `node-${i}`,
+    zone: i % 4 === 0 ? "b" : "a",
+  }));
+  const chosen = nodes.map((self) =>
+    followers(self, nodes, 3).map((node) => node.slice(5)).join(" ")
+  );
+  assertEquals(chosen, [
+    "1 2 3",
+    "2 3 4",
+    "3 4 6",
+    "4 6 7",
+    "6 7 9",
+    "11 0 1",
+    "7 9 0", // not 10, to come to zone b
+    "9 10 8",
+    "5 11 10", // 10 for 0, which node-6 needs more
+    "10 8 5",
+    "8 5 11",
+    "0 1 2",
+  ]);
+});
+
+Deno.test("followers() takes nodes without a zone for a zone of their own", () => {
+  const nodes = ["a", "b", "c", "d"].flatMap((name) => [
+    { node: `${name}-1`, zone: "z" },
+    { node: `${name}-2`, zone: "" },
+  ]);
+  for (const self of nodes) {
+    const zones = followers(self, nodes, 1).map((chosen) =>
+      nodes.find(({ node }) => node === chosen)!.zone
+    );
+    assertEquals(zones, [self.zone === "" ? "z" : ""]);
+  }
+});
+
+Deno.test("ringOrder() is the same from any order, each node once", () => {
+  const random = seeded(8);
+  for (const { nodes } of clusters(500, 9)) {
+    const inZone = (node: string) => ({ node, zone: "" });
+    const want = ringOrder(nodes.map(inZone));
+    assertEquals(want.length, nodes.length);
+    const again = shuffled([...nodes, ...nodes], random).map(inZone);
+    assertEquals(ringOrder(again), want);
+  }
 });
 
 Deno.test("place() is a whole number below 2^32", () => {

@@ -86,6 +86,11 @@ const PODS: readonly { name: string; pod: unknown; want: Partial<Agent> }[] = [
   },
   { name: "bears a Pod that is none", pod: null, want: {} },
   {
+    name: "bears labels of other types",
+    pod: { metadata: { labels: { "topology.kubernetes.io/zone": 1 } } },
+    want: {},
+  },
+  {
     name: "bears a port out of range",
     pod: {
       spec: {
