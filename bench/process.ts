@@ -25,15 +25,28 @@ export function measured(
   env: Record<string, string> = {},
   flags: readonly string[] = [`--v8-flags=${V8_FLAGS}`],
 ): Measured {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", ...flags, file, ...args],
-    env: {
-      HOME: Deno.env.get("HOME") ?? "",
-      ...env,
-      // as in the Dockerfile
-      MALLOC_TRIM_THRESHOLD_: "65536",
-      MALLOC_ARENA_MAX: "1",
-    },
+  return measuredProgram(
+    Deno.execPath(),
+    ["run", "--quiet", "-A", ...flags, file, ...args],
+    { HOME: Deno.env.get("HOME") ?? "", ...env, ...MALLOC },
+  );
+}
+
+/** As in the Dockerfile. */
+export const MALLOC = {
+  MALLOC_TRIM_THRESHOLD_: "65536",
+  MALLOC_ARENA_MAX: "1",
+};
+
+/** Starts a program with this environment and no other. */
+export function measuredProgram(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Measured {
+  const child = new Deno.Command(program, {
+    args: [...args],
+    env,
     clearEnv: true, // certificates of this machine would be loaded too
     stdin: "null",
     stdout: "piped",
