@@ -54,15 +54,19 @@ function listen(
   { host, port }: Config["listen"],
 ): Deno.HttpServer<Deno.NetAddr> {
   function on(hostname: string) {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen() {},
-      onError(error) {
-        const words = wordsOf(error).slice(0, 200);
-        return new Response(`internal error: ${words}\n`, { status: 500 });
+    return Deno.serve(
+      {
+        hostname,
+        port,
+        onListen() {},
+        onError(error) {
+          const words = wordsOf(error).slice(0, 200);
+          return new Response(`internal error: ${words}\n`, { status: 500 });
+        },
       },
-    }, (request, { remoteAddr }) => agent.handler(request, peerOf(remoteAddr)));
+      (request, { remoteAddr }) =>
+        agent.handler(request, peerOf(remoteAddr.hostname)),
+    );
   }
   if (host !== "") return on(host);
   try {
@@ -74,8 +78,8 @@ function listen(
 }
 
 /** On a socket for both families an IPv4 address is written as an IPv6 one. */
-function peerOf({ hostname }: Deno.NetAddr): string {
-  return hostname.replace(/^::ffff:(?=[\d.]+$)/, "");
+export function peerOf(address: string): string {
+  return address.replace(/^::ffff:(?=[\d.]+$)/, "");
 }
 
 /** An address to show; no host means all. */
