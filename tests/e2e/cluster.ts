@@ -310,7 +310,9 @@ export const ROTATION = "kubenurse-rotation";
 
 /** What a user of the test cluster changes: the image and the host of the Ingress. */
 async function overlay(): Promise<string> {
-  const folder = new URL("../../dist/e2e/", import.meta.url).pathname;
+  // of its own for each process, since several may test at the same time
+  const folder =
+    new URL(`../../dist/e2e/${Deno.pid}/`, import.meta.url).pathname;
   await Deno.mkdir(folder, { recursive: true });
   const [, name, tag] = /^(.*):([^:]+)$/.exec(IMAGE!)!;
   const host = (value: string) =>
@@ -318,7 +320,7 @@ async function overlay(): Promise<string> {
   const kustomization = {
     apiVersion: "kustomize.config.k8s.io/v1beta1",
     kind: "Kustomization",
-    resources: ["../../manifests"],
+    resources: ["../../../manifests"],
     images: [{
       name: "ghcr.io/kubenurse/kubenurse-ts",
       newName: name,
