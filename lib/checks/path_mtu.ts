@@ -83,7 +83,8 @@ export function createPathMtu(
       if (rounds === 0 || before.state !== "ok") return before;
       const state = stateOf(neighbour);
       if (state.left-- > 0) return before;
-      const large = await request(PATH_MTU, leftMs() * LARGE_SHARE, body);
+      const largeMs = Math.round(leftMs() * LARGE_SHARE); // shown to people
+      const large = await request(PATH_MTU, largeMs, body);
       if (!stalled(large)) {
         state.left = rounds - 1;
         state.stalls = 0;

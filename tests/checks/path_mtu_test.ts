@@ -42,12 +42,12 @@ function looking(
         neighbour(node),
         (ms) => {
           smalls.push(ms);
-          time += 10;
+          time += 10.4;
           const at = Math.min(i++, around.small.length - 1);
           return Promise.resolve(around.small[at]!);
         },
         (path, ms, body) => {
-          asked.push([path, Math.round(ms), body?.length ?? 0]);
+          asked.push([path, ms, body?.length ?? 0]);
           if (around.large.state === "failed") time += ms;
           return Promise.resolve(around.large);
         },
