@@ -47,6 +47,11 @@ export function ringOrder(nodes: readonly RingNode[]): RingNode[] {
     .map(({ one }) => one);
 }
 
+/** Whether a node stands before another in {@linkcode ringOrder}. */
+export function comesBefore(node: string, other: string): boolean {
+  return (order(place(node), place(other)) || order(node, other)) < 0;
+}
+
 /** The zones by numbers, from 0 in the order of the ring. */
 function zoneNumbers(ring: readonly RingNode[]): Int32Array {
   const numbers = new Map<string, number>();

@@ -1,0 +1,105 @@
+/**
+ * The sweep: besides its neighbours an agent checks a few others in each round, in
+ * turn, so that every pair of nodes has its turn. A path that failed is checked
+ * again in each round until it is well.
+ *
+ * @module
+ */
+import { comesBefore } from "./ring.ts";
+
+/** Most paths that are checked again; of more that fail, one hears in their turn. */
+export const MOST_FAILING = 10;
+
+/** The sweep of one agent. */
+export interface Sweep {
+  /**
+   * Whom to check in the round that starts now: those that failed, then the next.
+   *
+   * @param others All that are no neighbours, in the order of the ring from this
+   * agent on. Agents that start from the same list at the same time are then at the
+   * same distance: each is checked by as many as it checks.
+   */
+  partners<T extends { readonly nodeName: string }>(others: readonly T[]): T[];
+  /** The path to a node failed; whether it will be checked again. */
+  failed(node: string): boolean;
+  /** The path to a node is well. */
+  answered(node: string): void;
+  /** The nodes that failed and are checked again. */
+  failing(): readonly string[];
+}
+
+/** How much, and where to start. */
+export interface SweepOptions {
+  /** Of all that have not failed, how many in each round; 0: none. */
+  readonly perRound: number;
+  /** From one round to the next, milliseconds. */
+  readonly intervalMs: number;
+  /** Milliseconds since 1970. */
+  readonly wall: () => number;
+}
+
+/**
+ * Makes it. The turn starts at a place that the wall clock gives, so that an agent
+ * that is restarted again and again comes round all the same. From there it goes
+ * from node to node in the order of the ring: a round that was left out, a clock
+ * that was set and a list that changed pass nobody over.
+ */
+export function createSweep(
+  { perRound, intervalMs, wall }: SweepOptions,
+): Sweep {
+  const failing = new Set<string>();
+  /** The node that had its turn last. */
+  let last: string | undefined;
+
+  function firstOf(others: readonly { readonly nodeName: string }[]): number {
+    if (last === undefined) {
+      return Math.abs(Math.floor(wall() / intervalMs)) * perRound %
+        others.length;
+    }
+    const at = others.findIndex(({ nodeName }) => nodeName === last);
+    return at === -1 ? after(last, others) : (at + 1) % others.length;
+  }
+
+  return {
+    partners(others) {
+      const again = failing.size === 0
+        ? []
+        : others.filter(({ nodeName }) => failing.has(nodeName));
+      failing.clear(); // without those that have left
+      for (const { nodeName } of again) failing.add(nodeName);
+      const count = Math.min(perRound, others.length);
+      if (count === 0) return again;
+      const first = firstOf(others);
+      const turn = Array.from(
+        { length: count },
+        (_, i) => others[(first + i) % others.length]!,
+      );
+      last = turn.at(-1)!.nodeName;
+      return [
+        ...again,
+        ...turn.filter(({ nodeName }) => !failing.has(nodeName)),
+      ];
+    },
+    failed(node) {
+      if (failing.size < MOST_FAILING) failing.add(node);
+      return failing.has(node);
+    },
+    answered: (node) => void failing.delete(node),
+    failing: () => [...failing],
+  };
+}
+
+/** Where those begin that come after a node which is not among them any more. */
+function after(
+  gone: string,
+  others: readonly { readonly nodeName: string }[],
+): number {
+  return others.reduce((best, { nodeName }, i) => {
+    const other = others[best]!.nodeName;
+    const isLater = comesBefore(gone, nodeName);
+    const better = isLater === comesBefore(gone, other)
+      ? comesBefore(nodeName, other)
+      : isLater;
+    return better ? i : best;
+  }, 0);
+}
