@@ -10,34 +10,9 @@
  *
  * @module
  */
-import { PERMISSIONS } from "./permissions.ts";
+import { BUNDLE, compile, run } from "./compile.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
-
-const BUNDLE = "dist/kubenurse.js";
-
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const { code } = await new Deno.Command(program, { args: [...args] })
-    .spawn().status;
-  if (code !== 0) Deno.exit(code);
-}
-
-const [target] = Deno.args;
-const compiler = Deno.env.get("DENO") ?? Deno.execPath();
-const preload = Deno.env.get("DENORT_PRELOAD");
 
 await Deno.mkdir("dist", { recursive: true });
 await run(Deno.execPath(), ["bundle", "--minify", "-o", BUNDLE, "main.ts"]);
-await run(compiler, [
-  "compile",
-  "--no-config",
-  "--no-lock",
-  "--no-check",
-  "--no-prompt",
-  ...PERMISSIONS,
-  `--v8-flags=${V8_FLAGS}`,
-  ...(preload ? ["--preload", preload] : []),
-  ...(target ? ["--target", target] : []),
-  "-o",
-  "dist/kubenurse",
-  BUNDLE,
-]);
+await compile("dist/kubenurse", V8_FLAGS, Deno.args[0]);

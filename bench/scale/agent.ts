@@ -6,7 +6,7 @@
  * @module
  */
 import { SERVICE_ACCOUNT } from "../../lib/kubernetes/access.ts";
-import { MALLOC, measuredProgram } from "../process.ts";
+import { measuredProgram } from "../process.ts";
 import type { Measured } from "../process.ts";
 import type { Api } from "./api.ts";
 import type { FakePod } from "./objects.ts";
@@ -31,6 +31,8 @@ export interface AgentOptions {
   readonly self: FakePod;
   /** Address of an agent that answers through Service and Ingress. */
   readonly service: string;
+  /** Environment for the allocator. */
+  readonly malloc: Readonly<Record<string, string>>;
   /** More settings, or others. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -41,13 +43,13 @@ const IN_A_POD = `mkdir -p ${SERVICE_ACCOUNT} &&
 
 /** Starts it and waits for the end of its first round. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const { binary, serviceAccount, apiServer, self, service, env } = options;
+  const { binary, serviceAccount, apiServer, self, service } = options;
   const started = performance.now();
   const process = measuredProgram("unshare", [
     ...["--mount", "--propagation", "private"],
     ...["sh", "-c", IN_A_POD, serviceAccount, binary],
   ], {
-    ...MALLOC,
+    ...options.malloc,
     PATH: Deno.env.get("PATH") ?? "",
     TMPDIR: "/proc", // no cache of compiled code, as with a read-only root
     KUBERNETES_SERVICE_HOST: apiServer,
@@ -56,7 +58,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     KUBENURSE_LISTEN_ADDRESS: "127.0.0.1:0",
     NODE_NAME: self.node,
     POD_NAME: self.name,
-    ...env,
+    ...options.env,
   });
   let address = "";
   for (;;) {

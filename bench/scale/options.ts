@@ -30,7 +30,12 @@ export const USAGE = `usage: deno task bench:scale [OPTION...]
   --settings                 instead: compare V8 and allocator settings at the last size
 `;
 
-/** @throws {Error} With one line that says which argument is wrong. */
+/** An argument that cannot be used. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+}
+
+/** @throws {OptionError} With one line that says which argument is wrong. */
 export function parseOptions(args: readonly string[]): Options {
   const values: Record<string, string> = {
     "--sizes": "10,100,1000,5000",
@@ -54,20 +59,20 @@ export function parseOptions(args: readonly string[]): Options {
     else if (name in values && value) values[name] = value;
     else {
       const given = value === undefined ? name : `${name} ${value}`;
-      throw new Error(`Cannot read ${given}: see --help`);
+      throw new OptionError(`Cannot read ${given}: see --help`);
     }
   }
   const number = (name: string, least: number) => {
     const value = Number(values[name]);
     if (value >= least) return value;
-    throw new Error(`Cannot read ${name} ${values[name]}: see --help`);
+    throw new OptionError(`Cannot read ${name} ${values[name]}: see --help`);
   };
   const sizes = values["--sizes"]!.split(",").map(Number);
   const rising = sizes.every((n, i) =>
     Number.isInteger(n) && n >= 2 && n > (sizes[i - 1] ?? 0)
   );
   if (!rising) {
-    throw new Error(
+    throw new OptionError(
       `Cannot read --sizes ${
         values["--sizes"]
       }: expected rising numbers, 2 or more each`,

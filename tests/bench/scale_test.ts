@@ -14,7 +14,8 @@ import {
 import type { Figures } from "../../bench/scale/figures.ts";
 import { repeat } from "../../bench/scale/load.ts";
 import { node, podAddress, slice, zoneOf } from "../../bench/scale/objects.ts";
-import { parseOptions } from "../../bench/scale/options.ts";
+import { OptionError, parseOptions } from "../../bench/scale/options.ts";
+import { settingsRows, VARIANTS } from "../../bench/scale/settings.ts";
 import { relay } from "../../bench/scale/relay.ts";
 
 const NOTHING = {
@@ -87,6 +88,12 @@ process_start_time_seconds 5
   assertEquals(seriesIn(text), 4);
 });
 
+Deno.test("settingsRows() shows the range of the runs of each variant", () => {
+  const runs = [{ ...FIGURES, peakMb: 71.4 }, { ...FIGURES, peakMb: 69.6 }];
+  const rows = settingsRows(new Map([[VARIANTS[0]!, runs]]));
+  assertEquals(rows[1], ["as built", "70 to 71", "60", "5.0"]);
+});
+
 Deno.test("median() sorts by number", () => {
   assertEquals(median([10, 9, 100]), 10);
 });
@@ -113,7 +120,7 @@ for (
   ]
 ) {
   Deno.test(`parseOptions() refuses ${args.join(" ")}`, () => {
-    assertThrows(() => parseOptions(args), Error, error);
+    assertThrows(() => parseOptions(args), OptionError, error);
   });
 }
 

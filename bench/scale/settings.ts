@@ -1,0 +1,80 @@
+/**
+ * Settings of V8 and of glibc's allocator to compare.
+ *
+ * @module
+ */
+import { compile } from "../../tools/compile.ts";
+import { V8_FLAGS } from "../../tools/v8_flags.ts";
+import { MALLOC } from "../process.ts";
+import type { Figures } from "./figures.ts";
+
+/** One way to compile and to start the agent. */
+export interface Variant {
+  readonly name: string;
+  /** As for `--v8-flags`. */
+  readonly v8: string;
+  /** Environment for the allocator. */
+  readonly malloc: Readonly<Record<string, string>>;
+}
+
+const { MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_ } = MALLOC;
+const FLAGS = V8_FLAGS.split(",");
+
+function withMalloc(name: string, malloc: Variant["malloc"]): Variant {
+  return { name: `glibc: ${name}`, v8: V8_FLAGS, malloc };
+}
+
+function withV8(name: string, flags: readonly string[]): Variant {
+  return { name: `V8: ${name}`, v8: flags.join(","), malloc: MALLOC };
+}
+
+/** The one in use, what it is without each of its parts, and what could be added. */
+export const VARIANTS: readonly Variant[] = [
+  { name: "as built", v8: V8_FLAGS, malloc: MALLOC },
+  withMalloc("nothing set", {}),
+  withMalloc("without MALLOC_TRIM_THRESHOLD_", { MALLOC_ARENA_MAX }),
+  withMalloc("without MALLOC_ARENA_MAX", { MALLOC_TRIM_THRESHOLD_ }),
+  withMalloc("and MALLOC_MMAP_THRESHOLD_=65536", {
+    ...MALLOC,
+    MALLOC_MMAP_THRESHOLD_: "65536",
+  }),
+  withV8("nothing set", []),
+  ...FLAGS.map((flag) =>
+    withV8(`without ${flag}`, FLAGS.filter((other) => other !== flag))
+  ),
+  ...[
+    "--single-threaded",
+    "--single-threaded-gc",
+    "--max-old-space-size=32",
+    "--gc-global",
+    "--no-concurrent-marking",
+  ].map((flag) => withV8(`and ${flag}`, [...FLAGS, flag])),
+];
+
+/** Compiles the agent for a variant; the path of the binary. */
+export async function compiled({ v8 }: Variant): Promise<string> {
+  const out = `dist/bench/kubenurse${v8.replace(/\W+/g, "_")}`;
+  await Deno.mkdir("dist/bench", { recursive: true });
+  await compile(out, v8);
+  return out;
+}
+
+/** Rows for a Markdown table: of each variant, the figures of some runs. */
+export function settingsRows(
+  measured: ReadonlyMap<Variant, readonly Figures[]>,
+): string[][] {
+  const range = (values: readonly number[], digits = 0) => {
+    const [least, most] = [Math.min(...values), Math.max(...values)]
+      .map((value) => value.toFixed(digits));
+    return least === most ? least! : `${least} to ${most}`;
+  };
+  return [
+    ["setting", "RSS, peak, MB", "RSS at the end, MB", "CPU, ms per s"],
+    ...[...measured].map(([{ name }, runs]) => [
+      name,
+      range(runs.map((f) => f.peakMb)),
+      range(runs.map((f) => f.rssMb)),
+      range(runs.map((f) => f.cpuMsPerS), 1),
+    ]),
+  ];
+}
