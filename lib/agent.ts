@@ -28,6 +28,10 @@ import type { Clock, Random } from "./platform.ts";
 import { createRecorder } from "./recorder.ts";
 import { createResults } from "./results.ts";
 import { runRounds } from "./runner.ts";
+import { sendBurst } from "./udp/burst.ts";
+import { createEcho } from "./udp/echo.ts";
+import type { Echo } from "./udp/echo.ts";
+import { createUdpLoss } from "./udp/loss.ts";
 
 /** What an agent touches outside. */
 export interface AgentDeps {
@@ -51,6 +55,8 @@ export interface AgentDeps {
 /** A running part of the program. */
 export interface Agent {
   readonly handler: Handler;
+  /** Answers UDP packets, where their loss is measured. */
+  readonly echo?: Pick<Echo, "answer">;
   /** `/ready` says no from now on. */
   retire(): void;
   /** Discovers and probes until `signal` aborts; resolves when all is quiet. */
@@ -61,6 +67,8 @@ export interface Agent {
 
 /** Most checks at the same time. */
 const CONCURRENCY = 128;
+/** The loss of UDP packets is that over this time, or three rounds if these take longer. */
+const UDP_WINDOW_MS = 120_000;
 /** The first round waits so long for the first list of neighbours. */
 const FIRST_LIST_MS = 2_000;
 
@@ -85,11 +93,27 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   const neighbours = () =>
     config.checks.neighbourhood ? discovery.neighbours() : [];
 
+  const udpLoss = config.checkUdp
+    ? createUdpLoss({
+      clock,
+      send: (target, signal) => sendBurst(target, clock, signal),
+      counted: (type, burst) => metrics.udp?.burst(type, burst),
+      windowMs: Math.max(UDP_WINDOW_MS, 3 * config.intervalMs),
+    })
+    : undefined;
+  const echo = config.checkUdp
+    ? createEcho({
+      now: clock.now,
+      refused: (why) => metrics.udp?.refused(why),
+    })
+    : undefined;
+
   const metrics = createMetrics({
     incomingChecks: incoming.count,
     neighbours: () => neighbours().length,
     listAgeSeconds: discovery.ageSeconds,
     backends: backends.distinct,
+    ...(udpLoss ? { udpLoss: udpLoss.ratios } : {}),
     ...deps.process,
   }, {
     ...deps.build,
@@ -164,7 +188,15 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       : `${error}; the list in use is ${Math.round(age)} s old`;
   }
 
+  /** None for packets that would come when this agent has gone. */
+  function udpCookie(peer: string): string | undefined {
+    return echo && !retired && discovery.isAgent(peer)
+      ? echo.cookie(peer)
+      : undefined;
+  }
+
   return {
+    ...(echo ? { echo } : {}),
     handler: createHandler({
       metrics,
       incoming,
@@ -174,6 +206,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
         neighbours: neighbours(),
         neighbourhoodState: neighbourhoodState(),
         answeredBy: backends.view(allNodes()),
+        ...(udpLoss ? { udp: udpLoss.view() } : {}),
         complete: results.isComplete(),
       }),
       notReady() {
@@ -184,6 +217,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       },
       self: () => ({ node: discovery.nodeName(), pod: config.podName }),
       isAgent: discovery.isAgent,
+      udpCookie,
     }),
     retire: () => void (retired = true),
     results: results.all,
@@ -207,12 +241,19 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
           checks: () => checksFor(config, neighbours(), checkDeps),
           isStillThere: discovery.isStillThere,
           answered: discovery.answered,
-          outcome: recorder.outcome,
-          round: recorder.round,
+          outcome(check, outcome) {
+            recorder.outcome(check, outcome);
+            udpLoss?.checked(check, outcome);
+          },
+          round(checks, seconds) {
+            recorder.round(checks, seconds);
+            udpLoss?.keepOnly(new Set(checks.map(({ type }) => type)));
+          },
         },
         { ...config, concurrency: CONCURRENCY },
         signal,
       );
+      await udpLoss?.stop();
       await discovering;
     },
   };

@@ -8,6 +8,8 @@ import type { Config } from "./config/config.ts";
 import type { Log } from "./log.ts";
 import { wordsOf } from "./platform.ts";
 import type { Clock } from "./platform.ts";
+import { listenUdp } from "./udp/listen.ts";
+import type { UdpPort } from "./udp/listen.ts";
 
 /** Answers that are under way get so long after the shutdown duration. */
 const DRAIN_MS = 5_000;
@@ -25,12 +27,13 @@ export async function serve(
   { log, clock, stop }: { log: Log; clock: Clock; stop: AbortSignal },
 ): Promise<void> {
   const server = listen(agent, config.listen);
-  log.info("listening", {
-    address: addressText({
-      host: server.addr.hostname,
-      port: server.addr.port,
-    }),
+  const address = addressText({
+    host: server.addr.hostname,
+    port: server.addr.port,
   });
+  log.info("listening", { address });
+  const udp = await echo(agent, server);
+  if (udp) log.info("answering UDP packets of other agents", { address });
   const running = agent.run(stop).catch((error) =>
     log.warn("internal error, no more checks", { error: wordsOf(error) })
   );
@@ -45,7 +48,23 @@ export async function serve(
     Promise.all([running, server.shutdown()]),
     clock.sleep(DRAIN_MS),
   ]);
+  udp?.close();
   log.info("stopped");
+}
+
+/** Where UDP is measured, its port has the number of the other one. */
+async function echo(
+  agent: Agent,
+  server: Deno.HttpServer<Deno.NetAddr>,
+): Promise<UdpPort | undefined> {
+  if (!agent.echo) return undefined;
+  const { hostname: address, port } = server.addr;
+  try {
+    return await listenUdp(agent.echo, { address, port }, peerOf);
+  } catch (error) {
+    await server.shutdown();
+    throw new Error(`UDP: ${wordsOf(error)}`);
+  }
 }
 
 /** On `[::]` a socket takes IPv4 too; a machine without IPv6 has `0.0.0.0` alone. */

@@ -2,6 +2,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Fault } from "../lib/demo/api_server.ts";
 import { createCa } from "../lib/demo/certificates.ts";
+import { peerOf } from "../lib/serve.ts";
+import { listenUdp } from "../lib/udp/listen.ts";
+import type { PathLoss } from "../lib/udp/loss.ts";
 import { eventually } from "./fakes/eventually.ts";
 import { podOf, startPeer, TOKEN, withAgent } from "./fakes/lone_agent.ts";
 import type { LoneAgent, LoneAgentOptions } from "./fakes/lone_agent.ts";
@@ -573,4 +576,108 @@ agentTest(
     await healthy(all);
   },
   { env: { KUBENURSE_CHECK_MTU: "2" } },
+);
+
+/** An agent with UDP whose only neighbour, on node-2, is its own double at its own port. */
+function udpTest(
+  name: string,
+  test: (
+    all: LoneAgent,
+    port: number,
+    loss: () => Promise<PathLoss>,
+  ) => Promise<
+    void
+  >,
+  env: Readonly<Record<string, string>> = { KUBENURSE_CHECK_UDP: "true" },
+) {
+  agentTest(name, async (all) => {
+    const port = Number(new URL(all.url).port);
+    all.api.setPods([podOf("node-2", { endpoint: { port } })]);
+    all.clock.jump(20_000);
+    await eventually(
+      all.alive,
+      ({ body }) => body["path_node-2"] === "ok",
+    );
+    await test(all, port, async () => {
+      const { body } = await all.alive();
+      return (body.udp as Record<string, PathLoss>)["path_node-2"]!;
+    });
+  }, { nodes: [], env });
+}
+
+const SENT = 'kubenurse_udp_packets_sent_total{type="path_node-2"}';
+const LOST = 'kubenurse_udp_packets_lost_total{type="path_node-2"}';
+const RATIO = 'kubenurse_udp_loss_ratio{type="path_node-2"}';
+
+udpTest(
+  "measures the loss of UDP packets to a neighbour that gave it a cookie",
+  async ({ agent, metric, api, clock, alive }, port, loss) => {
+    const address = "127.0.0.1";
+    let came = 0;
+    const { close } = await listenUdp(
+      {
+        answer: (packet, from) =>
+          came++ % 10 === 0 ? undefined : agent.echo!.answer(packet, from),
+      },
+      { address, port },
+      peerOf,
+    );
+    try {
+      await eventually(loss, ({ sent = 0 }) => sent >= 80);
+      assertEquals((await alive()).status, 200);
+      const sent = await metric(SENT) ?? 0;
+      const missing = await metric(LOST) ?? 0;
+      // what was sent before the port was open is lost as well
+      assert(missing >= sent / 10 && missing < sent, `${missing} of ${sent}`);
+      assert((await metric(RATIO) ?? 0) >= 0.1);
+      await eventually(loss, ({ state }) => /^\d+(\.\d)? % lost$/.test(state));
+      api.setPods([]);
+      clock.jump(20_000);
+      await eventually(() => metric(RATIO), (ratio) => ratio === undefined);
+      assertEquals((await alive()).body.udp, undefined);
+    } finally {
+      close();
+    }
+  },
+);
+
+udpTest(
+  "tells a UDP port that is blocked, and fails no check for it",
+  async ({ alive, metric }, _port, loss) => {
+    await eventually(
+      loss,
+      ({ state }) =>
+        state ===
+          "no packet comes back: is the UDP port open between the nodes?",
+    );
+    assertEquals((await alive()).status, 200);
+    assertEquals(await metric(RATIO), 1);
+    assertEquals(await metric(errors("path_node-2")), 0);
+  },
+);
+
+udpTest(
+  "that is shutting down gives no cookie, so that no packet is on its way to it when it has gone",
+  async ({ agent, url }) => {
+    async function header(): Promise<string | null> {
+      const response = await fetch(`${url}/alwayshappy`);
+      await response.body?.cancel();
+      return response.headers.get("kubenurse-udp");
+    }
+    assertMatch(await header() ?? "", /^[\da-f]{32}$/);
+    agent.retire();
+    assertEquals(await header(), null);
+  },
+);
+
+udpTest(
+  "without KUBENURSE_CHECK_UDP gives no cookie and answers no packet",
+  async ({ agent, url, alive }) => {
+    const response = await fetch(`${url}/alwayshappy`);
+    await response.body?.cancel();
+    assertEquals(response.headers.get("kubenurse-udp"), null);
+    assertEquals(agent.echo, undefined);
+    assertEquals("udp" in (await alive()).body, false);
+  },
+  {},
 );

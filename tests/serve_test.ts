@@ -1,7 +1,15 @@
 /** The program as a process: how it starts, answers and ends. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { helpText } from "../lib/config/settings.ts";
 import { startApiServer } from "../lib/demo/api_server.ts";
+import { wordsOf } from "../lib/platform.ts";
+import { listenUdp } from "../lib/udp/listen.ts";
+import type { UdpPort } from "../lib/udp/listen.ts";
 import { VERSION } from "../lib/version.ts";
 import { eventually } from "./fakes/eventually.ts";
 import { podOf, startPeer } from "./fakes/lone_agent.ts";
@@ -162,6 +170,69 @@ Deno.test(
     }, (peer) => ({
       KUBENURSE_LISTEN_ADDRESS: `127.0.0.1:${peer.endpoint.port}`,
     })),
+);
+
+Deno.test(
+  "serve() opens the UDP port of the same number, where UDP is measured, and closes it",
+  SANITIZERS,
+  () =>
+    withProgram(async (program) => {
+      const { port } = new URL(await program.url());
+      const told = (line: string) => line.includes("answering UDP packets");
+      await eventually(() => program.lines.some(told), (found) => found);
+      assertEquals(await isFree(Number(port)), false);
+      program.kill("SIGTERM");
+      assertEquals((await program.ended()).code, 0);
+      assertEquals(await isFree(Number(port)), true);
+    }, () => ({ KUBENURSE_CHECK_UDP: "true" })),
+);
+
+Deno.test(
+  "serve() opens no UDP port unless told to",
+  SANITIZERS,
+  () =>
+    withProgram(async (program) => {
+      const { port } = new URL(await program.url());
+      await ready(await program.url());
+      assertEquals(await isFree(Number(port)), true);
+    }),
+);
+
+/** Whether nobody has this UDP port. */
+async function isFree(port: number): Promise<boolean> {
+  try {
+    (await silent("0.0.0.0", port)).close();
+    return true;
+  } catch (error) {
+    assertStringIncludes(wordsOf(error), "EADDRINUSE");
+    return false;
+  }
+}
+
+/** A UDP port that never answers. */
+function silent(address: string, port = 0): Promise<UdpPort> {
+  const answer = () => undefined;
+  return listenUdp({ answer }, { address, port }, (peer) => peer);
+}
+
+Deno.test(
+  "serve() says that the UDP port is in use",
+  SANITIZERS,
+  async () => {
+    const taken = await silent("127.0.0.1");
+    const { port } = taken;
+    await withProgram(async (program) => {
+      assertEquals((await program.ended()).code, 1);
+      assertEquals(
+        program.lines.at(-1)!.slice(25),
+        `WARN cannot listen address=127.0.0.1:${port} error="UDP: bind EADDRINUSE 127.0.0.1:${port}"`,
+      );
+    }, () => ({
+      KUBENURSE_CHECK_UDP: "true",
+      KUBENURSE_LISTEN_ADDRESS: `127.0.0.1:${port}`,
+    }));
+    taken.close();
+  },
 );
 
 Deno.test(

@@ -7,6 +7,7 @@ import type { Answers } from "../backends.ts";
 import { TRACE_EVENTS } from "../checks/check.ts";
 import type { Neighbour } from "../discovery/neighbours.ts";
 import type { Result } from "../results.ts";
+import type { PathLoss } from "../udp/loss.ts";
 
 /** What `/alive` shows. */
 export interface AliveView {
@@ -17,6 +18,8 @@ export interface AliveView {
   readonly neighbourhoodState: string;
   /** Who answered the checks through the Service, by type. */
   readonly answeredBy: Readonly<Record<string, Answers>>;
+  /** The loss of UDP packets, by type, where that is measured. */
+  readonly udp?: Readonly<Record<string, PathLoss>>;
   /** Whether a round has ended. */
   readonly complete: boolean;
 }
@@ -66,6 +69,7 @@ export function alive(
         : {}),
       ...withEntries("phases", phases(view.results)),
       ...withEntries("answered_by", view.answeredBy),
+      ...withEntries("udp", view.udp ?? {}),
     },
   };
 }

@@ -10,6 +10,7 @@ import { NODE_HEADER, POD_HEADER } from "../backends.ts";
 import { PATH_MTU } from "../checks/path_mtu.ts";
 import { CHECK_HEADER, ORIGIN_HEADER } from "../checks/sources.ts";
 import type { Metrics } from "../metrics/metrics.ts";
+import { COOKIE_HEADER } from "../udp/echo.ts";
 import { alive } from "./alive.ts";
 import type { AliveView } from "./alive.ts";
 import { fullSize } from "./full_size.ts";
@@ -24,6 +25,8 @@ export interface RouteDeps {
   readonly notReady: () => string | undefined;
   /** Names of this agent's node and Pod, as far as known. */
   readonly self: () => { readonly node?: string; readonly pod?: string };
+  /** What lets the agent at this IP address have its UDP packets answered, if anything. */
+  readonly udpCookie: (address: string) => string | undefined;
   /** Whether an agent has this IP address. */
   readonly isAgent: (address: string) => boolean;
 }
@@ -39,7 +42,7 @@ export function createHandler(deps: RouteDeps): Handler {
   const routes = new Map<string, Handler>([
     ["/", (request) => aliveResponse(deps, request)],
     ["/alive", (request) => aliveResponse(deps, request)],
-    ["/alwayshappy", (request) => alwaysHappy(deps, request)],
+    ["/alwayshappy", (request, peer) => alwaysHappy(deps, request, peer)],
     ["/ready", () => {
       const reason = deps.notReady();
       return reason === undefined
@@ -58,13 +61,14 @@ export function createHandler(deps: RouteDeps): Handler {
     if (request.method !== "GET" && request.method !== "HEAD") {
       return notAllowed("GET, HEAD");
     }
-    return await route(request);
+    return await route(request, peer);
   };
 }
 
 function alwaysHappy(
-  { incoming, metrics, self }: RouteDeps,
+  { incoming, metrics, self, udpCookie }: RouteDeps,
   request: Request,
+  peer = "",
 ): Response {
   incoming.seen(request.headers.get(ORIGIN_HEADER) ?? "");
   metrics.answered(request.headers.get(CHECK_HEADER) ?? "");
@@ -72,6 +76,8 @@ function alwaysHappy(
   const { node, pod } = self();
   if (node !== undefined) response.headers.set(NODE_HEADER, node);
   if (pod !== undefined) response.headers.set(POD_HEADER, pod);
+  const cookie = udpCookie(peer);
+  if (cookie !== undefined) response.headers.set(COOKIE_HEADER, cookie);
   return response;
 }
 

@@ -80,6 +80,51 @@ export const DEFINITIONS = {
     help:
       "Nodes whose agents answered this agent's checks through the Service, of the newest 120 checks within 10 minutes.",
   },
+  udpLoss: {
+    name: "kubenurse_udp_loss_ratio",
+    kind: "gauge",
+    labels: ["type"],
+    help:
+      "Share of UDP packets to a neighbour that did not come back, over two minutes; this and the others of UDP with KUBENURSE_CHECK_UDP only.",
+  },
+  udpSent: {
+    name: "kubenurse_udp_packets_sent_total",
+    kind: "counter",
+    labels: ["type"],
+    help: "UDP packets that were sent to a neighbour to be answered.",
+  },
+  udpLost: {
+    name: "kubenurse_udp_packets_lost_total",
+    kind: "counter",
+    labels: ["type"],
+    help: "UDP packets of these that were not answered within a second.",
+  },
+  udpDuplicates: {
+    name: "kubenurse_udp_packets_duplicate_total",
+    kind: "counter",
+    labels: ["type"],
+    help: "Answers to UDP packets that had been answered before.",
+  },
+  udpReordered: {
+    name: "kubenurse_udp_packets_reordered_total",
+    kind: "counter",
+    labels: ["type"],
+    help: "UDP packets whose answer came after that of a later one.",
+  },
+  udpRoundTrip: {
+    name: "kubenurse_udp_round_trip_seconds",
+    kind: "summary",
+    labels: ["type"],
+    help:
+      "From sending a UDP packet to its answer, over the last minute, in seconds.",
+  },
+  udpRefused: {
+    name: "kubenurse_udp_packets_refused_total",
+    kind: "counter",
+    labels: ["reason"],
+    help:
+      "UDP packets that came and were not answered: malformed, cookie (not an agent, or one that was not told to), rate.",
+  },
   neighbours: {
     name: "kubenurse_neighbours",
     kind: "gauge",

@@ -3,10 +3,13 @@
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry, Summary } from "./prom_client.ts";
+import { Counter, Gauge, Histogram, Registry } from "./prom_client.ts";
 import { eventOf, TRACE_EVENTS } from "../checks/check.ts";
 import type { Outcome } from "../checks/check.ts";
 import { DEFINITIONS } from "./definitions.ts";
+import { createUdpMetrics } from "./udp.ts";
+import type { UdpMetrics } from "./udp.ts";
+import { WindowSummary } from "./window_summary.ts";
 
 /** What is read when `/metrics` is asked for. */
 export interface Readings {
@@ -17,6 +20,8 @@ export interface Readings {
   listAgeSeconds(): number | undefined;
   /** Nodes that answered the checks of a type lately; `undefined`: nothing is known. */
   backends(type: string): number | undefined;
+  /** Share of UDP packets lost, by type; without it there are no metrics of UDP. */
+  udpLoss?(): readonly (readonly [type: string, ratio: number])[];
   /** Seconds of CPU time of this process. */
   cpuSeconds(): number;
   /** Bytes. */
@@ -44,6 +49,8 @@ export interface Metrics {
   round(seconds: number): void;
   /** A check of this type, through the Service, was answered by this agent. */
   answered(type: string): void;
+  /** Where UDP is measured. */
+  readonly udp?: Pick<UdpMetrics, "burst" | "refused">;
   /** Drops all series of a check. */
   forget(type: string): void;
   /** Prometheus text format. */
@@ -53,9 +60,6 @@ export interface Metrics {
 
 /** Checks that go through the Service, the only ones whose answers are counted. */
 const THROUGH_SERVICE = ["me_ingress", "me_service"];
-
-/** Window of the Summary, seconds. */
-const WINDOW_S = 60;
 
 /** Makes the metrics in a registry of their own. */
 export function createMetrics(
@@ -97,13 +101,7 @@ export function createMetrics(
   }
 
   const errors = new Counter(options(DEFINITIONS.errors));
-  const request = new WindowSummary({
-    ...options(DEFINITIONS.request),
-    percentiles: [0.5, 0.9, 0.99],
-    maxAgeSeconds: WINDOW_S,
-    ageBuckets: 5,
-    compressCount: 100, // samples that a digest keeps one by one; 1000 unless told
-  });
+  const request = new WindowSummary(options(DEFINITIONS.request));
   const duration = new Histogram({
     ...options(DEFINITIONS.duration),
     buckets: [...buckets],
@@ -128,6 +126,9 @@ export function createMetrics(
     },
   });
   const errorEvents = new Counter(options(DEFINITIONS.errorEvents));
+  const udp = readings.udpLoss
+    ? createUdpMetrics(options, readings.udpLoss)
+    : undefined;
   const round = new Gauge(options(DEFINITIONS.round));
   const rounds = new Counter(options(DEFINITIONS.rounds));
   new Gauge(options(DEFINITIONS.build)).set({ version, deno: denoVersion }, 1);
@@ -152,6 +153,7 @@ export function createMetrics(
   }
 
   return {
+    udp,
     observe(type, outcome) {
       if (outcome.state === "skipped") return;
       const { codes, events } = seenWith(type);
@@ -184,6 +186,7 @@ export function createMetrics(
       rounds.inc();
     },
     forget(type) {
+      udp?.forget(type);
       const found = seen.get(type);
       if (!found) return;
       for (const metric of [errors, request, duration, certificate]) {
@@ -200,19 +203,4 @@ export function createMetrics(
     },
     contentType: registry.contentType,
   };
-}
-
-/**
- * Says that a quantile of no samples is not a number, as Go's client does. Of
- * prom-client it is 0, by which a path that has died would look instant.
- */
-class WindowSummary extends Summary {
-  override async get() {
-    const metric = await super.get();
-    const values = metric.values.map((one) =>
-      // no request takes no time: 0 stands for nothing
-      "quantile" in one.labels && one.value === 0 ? { ...one, value: NaN } : one
-    );
-    return { ...metric, values };
-  }
 }

@@ -39,15 +39,18 @@ export interface UdpLoss {
   /** Share of packets lost within the window, by type; those without any are not there. */
   ratios(): [string, number][];
   view(): Record<string, PathLoss>;
-  /** Resolves when no burst is under way. */
-  idle(): Promise<void>;
+  /** Cuts the bursts under way short; resolves when there are none. */
+  stop(): Promise<void>;
 }
 
 /** What it needs. */
 export interface UdpLossOptions {
   readonly clock: Pick<Clock, "now">;
-  /** See `sendBurst`, with the signal that ends the agent. */
-  readonly send: (target: Target) => Promise<Burst | undefined>;
+  /** See `sendBurst`. */
+  readonly send: (
+    target: Target,
+    signal: AbortSignal,
+  ) => Promise<Burst | undefined>;
   /** A burst that counts. */
   readonly counted: (type: string, burst: Burst) => void;
   /** How long a burst is remembered, milliseconds. */
@@ -84,6 +87,7 @@ export function createUdpLoss(
 ): UdpLoss {
   const paths = new Map<string, Path>();
   const underWay = new Set<Promise<void>>();
+  const stopped = new AbortController();
 
   function pathOf(type: string): Path {
     const path = paths.get(type) ??
@@ -104,7 +108,7 @@ export function createUdpLoss(
   async function start(type: string, path: Path, target: Target) {
     path.underWay = true;
     path.startedAt = clock.now();
-    const burst = await send(target).catch((error) => {
+    const burst = await send(target, stopped.signal).catch((error) => {
       path.unmeasured = `internal error: ${wordsOf(error)}`;
     });
     path.underWay = false;
@@ -152,7 +156,8 @@ export function createUdpLoss(
           [type, path],
         ) => [type, shown(path, path.bursts.filter(isRecent))]),
       ),
-    async idle() {
+    async stop() {
+      stopped.abort();
       await Promise.all(underWay);
     },
   };

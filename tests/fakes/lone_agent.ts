@@ -201,7 +201,7 @@ export async function startPeer(tls?: KeyPair): Promise<Peer> {
 /** What the API server tells of a neighbour. */
 export function podOf(
   node: string,
-  { endpoint }: Peer,
+  { endpoint }: { readonly endpoint: Pick<Endpoint, "port"> },
   name = `kubenurse-on-${node}`,
 ): DemoPod {
   return {

@@ -49,6 +49,14 @@ Deno.test("alive() puts what others do not have after the known keys", () => {
   ]);
 });
 
+Deno.test("alive() shows the loss of UDP packets, which fails nothing", () => {
+  const udp = { "path_node-2": { state: "12 % lost", sent: 400, lost: 48 } };
+  const shown = alive(view({ udp }), new Headers());
+  assertEquals(shown.body.udp, udp);
+  assertEquals(shown.healthy, true);
+  assertEquals("udp" in alive(view(), new Headers()).body, false);
+});
+
 Deno.test("alive() says why a check is skipped", () => {
   const { body, healthy } = shown({
     results: [...view().results, result("me_ingress", SKIPPED)],

@@ -20,6 +20,7 @@ function handler(changes: Partial<RouteDeps> = {}) {
     },
     self: () => ({}),
     isAgent: () => false,
+    udpCookie: () => undefined,
     incoming: createIncoming(() => 0),
     notReady: () => undefined,
     ...changes,
@@ -141,6 +142,20 @@ Deno.test("/alwayshappy names node and Pod, as far as they are known", async () 
   const unknown = await ask("/alwayshappy");
   assertEquals(unknown.headers.has("kubenurse-node"), false);
   assertEquals(unknown.headers.has("kubenurse-pod"), false);
+});
+
+Deno.test("/alwayshappy gives an agent what lets it send UDP packets, and nobody else", async () => {
+  const asked = handler({
+    udpCookie: (address) => address === "10.0.0.2" ? "c00c1e" : undefined,
+  });
+  async function given(peer?: string): Promise<string | null> {
+    const url = "http://kubenurse:8080/alwayshappy";
+    const response = await asked(new Request(url), peer);
+    return response.headers.get("kubenurse-udp");
+  }
+  assertEquals(await given("10.0.0.2"), "c00c1e");
+  assertEquals(await given("10.0.0.3"), null);
+  assertEquals(await given(), null);
 });
 
 Deno.test("/alwayshappy tells which check it answers", async () => {

@@ -4,6 +4,7 @@ import { parseConfig } from "../../lib/config/config.ts";
 import { DEFINITIONS } from "../../lib/metrics/definitions.ts";
 import { createMetrics } from "../../lib/metrics/metrics.ts";
 import type { Metrics, Readings } from "../../lib/metrics/metrics.ts";
+import type { Burst } from "../../lib/udp/tally.ts";
 import { failed, ok } from "../fakes/checks.ts";
 import { fakeClock } from "../fakes/clock.ts";
 
@@ -95,8 +96,53 @@ Deno.test("text() is what it was before, for some of everything", async () => {
   assertEquals(await made.text(), await Deno.readTextFile(golden));
 });
 
+/** A burst of four packets one of which is lost. */
+const BURST: Burst = {
+  sent: 4,
+  lost: 1,
+  duplicates: 2,
+  reordered: 1,
+  roundTrips: [0.001, 0.003, 0.002],
+};
+
+Deno.test("udp counts the packets of bursts, and those from elsewhere that were refused", async () => {
+  const ratios: [string, number][] = [["path_node-2", 0.25]];
+  const made = metrics({ udpLoss: () => ratios });
+  const before = (await made.text()).split("\n");
+  made.udp!.burst("path_node-2", BURST);
+  made.udp!.burst("path_node-2", { ...BURST, lost: 0 });
+  made.udp!.refused("cookie");
+  const added = (await made.text()).split("\n")
+    .filter((line) => !before.includes(line));
+  assertEquals(added, [
+    'kubenurse_udp_packets_sent_total{type="path_node-2"} 8',
+    'kubenurse_udp_packets_lost_total{type="path_node-2"} 1',
+    'kubenurse_udp_packets_duplicate_total{type="path_node-2"} 4',
+    'kubenurse_udp_packets_reordered_total{type="path_node-2"} 2',
+    'kubenurse_udp_round_trip_seconds{quantile="0.5",type="path_node-2"} 0.002',
+    'kubenurse_udp_round_trip_seconds{quantile="0.9",type="path_node-2"} 0.003',
+    'kubenurse_udp_round_trip_seconds{quantile="0.99",type="path_node-2"} 0.003',
+    'kubenurse_udp_round_trip_seconds_sum{type="path_node-2"} 0.012',
+    'kubenurse_udp_round_trip_seconds_count{type="path_node-2"} 6',
+    'kubenurse_udp_packets_refused_total{reason="cookie"} 1',
+  ]);
+  assert(before.includes('kubenurse_udp_loss_ratio{type="path_node-2"} 0.25'));
+  ratios.length = 0; // the node has left
+  made.forget("path_node-2");
+  assert(!(await made.text()).includes("path_node-2"));
+});
+
+Deno.test("udp is not there where it is not measured", async () => {
+  const made = metrics();
+  assertEquals(made.udp, undefined);
+  assert(!(await made.text()).includes("udp"));
+});
+
 Deno.test("text() has the names, kinds, labels and help texts of the definitions, and no others", async () => {
-  const made = metrics({}, { trace: true });
+  const made = metrics({ udpLoss: () => [["path_node-2", 0.25]] }, {
+    trace: true,
+  });
+  made.udp!.burst("path_node-2", BURST);
   for (const [type, outcome] of [...OUTCOMES, TRACED]) {
     made.observe(type, outcome);
   }
