@@ -8,6 +8,8 @@
 /** Takes a JSON text piece by piece. */
 export interface ItemScanner {
   push(chunk: Uint8Array): void;
+  /** Bytes that are held: of the item that has not ended, and around all items. */
+  held(): number;
   /** The text without its items; it and all items are JSON if, and only if, the whole is. */
   end(): string;
 }
@@ -39,6 +41,7 @@ export function itemScanner(onItem: (text: string) => void): ItemScanner {
   let around = "";
   /** What has come of the item that has not ended. */
   let parts: Uint8Array[] = [];
+  let partBytes = 0;
   let items = 0;
   let inItems = false;
   let inString = false;
@@ -48,13 +51,16 @@ export function itemScanner(onItem: (text: string) => void): ItemScanner {
 
   function keep(part: Uint8Array) {
     if (part.length === 0) return;
-    if (inItems) parts.push(part);
-    else around += aroundDecoder.decode(part, { stream: true });
+    if (inItems) {
+      parts.push(part);
+      partBytes += part.length;
+    } else around += aroundDecoder.decode(part, { stream: true });
   }
 
   function endItem(isLast: boolean) {
     const text = decoder.decode(joined(parts));
     parts = [];
+    partBytes = 0;
     if (isLast && items === 0 && text.trim() === "") return; // none at all
     items++;
     onItem(text);
@@ -120,6 +126,7 @@ export function itemScanner(onItem: (text: string) => void): ItemScanner {
       }
       keep(chunk.subarray(from));
     },
+    held: () => partBytes + around.length,
     end: () => around + aroundDecoder.decode(),
   };
 }

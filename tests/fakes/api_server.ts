@@ -138,11 +138,17 @@ export function body(
   return new Response(stream);
 }
 
-/** A body of one line that goes on for ever. */
-export function endless(): Response {
-  const chunk = new TextEncoder().encode(" ".repeat(1024 * 1024));
+/** A body of one line that goes on for ever: `again` after `first`. */
+export function endless(
+  first = "",
+  again = " ".repeat(1024 * 1024),
+): Response {
+  const chunk = new TextEncoder().encode(again);
   return new Response(
-    new ReadableStream<Uint8Array>({ pull: (c) => c.enqueue(chunk) }),
+    new ReadableStream<Uint8Array>({
+      start: (c) => c.enqueue(new TextEncoder().encode(first)),
+      pull: (c) => c.enqueue(chunk),
+    }),
   );
 }
 

@@ -100,6 +100,19 @@ for (
   });
 }
 
+Deno.test("list() reads a list of 5,000 Pods with many managed fields, and not one without end", async () => {
+  const item = `{"a":"${"x".repeat(1024 * 1024)}"},`;
+  let items = 0;
+  const error = await assertRejects(
+    () =>
+      answering(() => endless('{"metadata":{},"items":[', item))
+        .list(PATH, signal, () => items++),
+    ApiError,
+  );
+  assertEquals(error.message, `${WHAT}: answered more than 128 MiB`);
+  assertEquals(items, 127);
+});
+
 Deno.test("list() ends when its signal aborts", async () => {
   const stop = new AbortController();
   const client = apiClient(
@@ -210,7 +223,7 @@ const FAILURES: readonly {
   {
     name: "a body without end",
     answer: () => endless(),
-    message: "answered more than 32 MiB",
+    message: "answered an item of more than 8 MiB",
   },
   {
     name: "401",
