@@ -84,7 +84,9 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   const discovery = createDiscovery({
     ...deps,
     api: apiClient(deps.apiFetch, config.apiServerDirect),
+    discovery: config.discovery,
     selector: config.neighbourFilter,
+    service: config.headlessService,
     podName: config.podName,
     nodeName: config.nodeName,
     limit: config.neighbourLimit,

@@ -288,10 +288,10 @@ for (const { name, fault, state, event } of FAULTS) {
       });
       await eventually(() => metric(LIST_AGE), (age) => age! < 5);
       assertEquals(log.lines.filter((line) => line.includes("list of the")), [
-        "info the list of the agents' Pods is back",
+        "info the list of the agents is back",
       ]);
       const told = log.lines.indexOf(
-        "warn cannot list the agents' Pods, the last list stays in use",
+        "warn cannot list the agents, the last list stays in use",
       );
       assertEquals(log.fields[told], { error: list });
       const { "path_node-2": two, "path_node-3": three } = await failures(all);

@@ -35,6 +35,9 @@ export interface Config {
   readonly ingressUrl: string | undefined;
   readonly serviceUrl: string | undefined;
   readonly neighbourFilter: string;
+  readonly discovery: "auto" | "pods" | "endpointslices";
+  /** Name of the Service that has the agents as endpoints. */
+  readonly headlessService: string;
   /** 0 means all. */
   readonly neighbourLimit: number;
   readonly allowUnschedulable: boolean;
@@ -145,6 +148,11 @@ export function parseConfig(
     ingressUrl: optional("KUBENURSE_INGRESS_URL", httpUrl),
     serviceUrl: optional("KUBENURSE_SERVICE_URL", httpUrl),
     neighbourFilter: read("KUBENURSE_NEIGHBOUR_FILTER", labelSelector),
+    discovery: read(
+      "KUBENURSE_DISCOVERY",
+      (n, t) => oneOf(n, t, ["auto", "pods", "endpointslices"]),
+    ),
+    headlessService: read("KUBENURSE_HEADLESS_SERVICE", dnsName),
     neighbourLimit: read(
       "KUBENURSE_NEIGHBOUR_LIMIT",
       (n, t) => integer(n, t, 0, 1_000_000),

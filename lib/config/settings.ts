@@ -39,6 +39,17 @@ export const SETTINGS = [
     help: "Label selector of the agents' Pods.",
   },
   {
+    name: "KUBENURSE_DISCOVERY",
+    default: "auto",
+    help:
+      'Where to find the other agents: "pods", "endpointslices" of the headless Service, or "auto", which takes the latter from 250 agents on, where it can.',
+  },
+  {
+    name: "KUBENURSE_HEADLESS_SERVICE",
+    default: "kubenurse-headless",
+    help: "Name of the agents' headless Service.",
+  },
+  {
     name: "KUBENURSE_NEIGHBOUR_LIMIT",
     default: "10",
     help: "How many neighbours each agent probes; 0: all.",

@@ -18,6 +18,7 @@ import { createCa } from "./certificates.ts";
 import type { CertificateAuthority } from "./certificates.ts";
 import { startEndpoint } from "./endpoint.ts";
 import { nodeStore } from "./nodes.ts";
+import { slicesOf } from "./slices.ts";
 import { labelSelector } from "./selector.ts";
 import type { Labels } from "./selector.ts";
 
@@ -106,6 +107,11 @@ export interface DemoApiServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What it knows within a namespace. */
+const NAMESPACED =
+  /^\/(?:api|apis\/discovery\.k8s\.io)\/v1\/namespaces\/([^/]+)\/(pods|endpointslices)$/;
+/** The Service that has EndpointSlices. */
+const HEADLESS_SERVICE = "kubenurse-headless";
 const NAMES = ["localhost", "127.0.0.1"];
 const MAX_REQUESTS = 10_000;
 const MINUTE_MS = 60_000;
@@ -171,8 +177,11 @@ export async function startApiServer(
 
   function answer({ pathname, searchParams }: URL): Response {
     if (pathname === "/version") return json(VERSION_INFO);
-    const namespace = /^\/api\/v1\/namespaces\/([^/]+)\/pods$/.exec(pathname);
-    if (namespace) return listPods(namespace[1]!, searchParams);
+    const [, namespace, resource] = NAMESPACED.exec(pathname) ?? [];
+    if (namespace && resource === "pods") {
+      return listPods(namespace, searchParams);
+    }
+    if (namespace) return listSlices(namespace, searchParams);
     if (pathname === "/api/v1/nodes") return listNodes(searchParams);
     return status(
       404,
@@ -187,10 +196,23 @@ export async function startApiServer(
     } catch (error) {
       return status(400, wordsOf(error));
     }
-    const items = pods.filter(({ metadata }) =>
-      metadata.namespace === namespace && matches(metadata.labels ?? {})
+    const [, node] = /^spec\.nodeName=(.*)$/.exec(
+      query.get("fieldSelector") ?? "",
+    ) ?? [];
+    const items = pods.filter(({ metadata, spec }) =>
+      metadata.namespace === namespace && matches(metadata.labels ?? {}) &&
+      (node === undefined || spec?.nodeName === node)
     );
     return json(list("PodList", items));
+  }
+
+  /** There is one Service, and all Pods of the namespace are behind it. */
+  function listSlices(namespace: string, query: URLSearchParams): Response {
+    const wanted = `kubernetes.io/service-name=${HEADLESS_SERVICE}`;
+    const found = query.get("labelSelector") !== wanted
+      ? []
+      : pods.filter(({ metadata }) => metadata.namespace === namespace);
+    return json(list("EndpointSliceList", slicesOf(found)));
   }
 
   function listNodes(query: URLSearchParams): Response {

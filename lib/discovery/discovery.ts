@@ -7,10 +7,17 @@
 import type { ApiClient } from "../kubernetes/client.ts";
 import type { Log } from "../log.ts";
 import type { Clock, Random } from "../platform.ts";
+import { agentList } from "./agent_list.ts";
+import { autoSource } from "./auto_source.ts";
 import { cordonedNodes } from "./cordoned.ts";
+import { lookUps } from "./look_ups.ts";
 import { choiceHoldsUntil, chooseNeighbours, ownPod } from "./neighbours.ts";
 import type { Neighbour } from "./neighbours.ts";
-import { podList } from "./pod_list.ts";
+import { spreadMs } from "./pace.ts";
+import { podSource } from "./pod_source.ts";
+import { seeker } from "./seeker.ts";
+import { sliceSource } from "./slice_source.ts";
+import type { Source } from "./source.ts";
 
 /** How the neighbours are known. */
 export interface Discovery {
@@ -35,7 +42,7 @@ export interface Discovery {
   isStillThere(neighbour: Neighbour, fine?: AbortSignal): Promise<boolean>;
   /** A neighbour answered: its next failure is a new one. */
   answered(neighbour: Neighbour): void;
-  /** Resolves after the first attempt to list the Pods. */
+  /** Resolves after the first attempt to list the agents. */
   readonly first: Promise<void>;
   /** Keeps what is known until `signal` aborts; never rejects. */
   run(signal: AbortSignal): Promise<void>;
@@ -47,8 +54,13 @@ export interface DiscoveryDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where to list the agents. */
+  readonly discovery: "auto" | "pods" | "endpointslices";
   readonly namespace: string;
+  /** Label selector of the agents' Pods. */
   readonly selector: string;
+  /** Name of the agents' headless Service. */
+  readonly service: string;
   readonly podName: string | undefined;
   readonly nodeName: string | undefined;
   readonly limit: number;
@@ -64,14 +76,33 @@ const LOOK_AGAIN_CAP_MS = 160_000;
 
 /** Makes it; nothing happens before {@linkcode Discovery.run}. */
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
-  const { clock } = deps;
-  const pods = podList(deps);
+  const { clock, log } = deps;
+  const pods = podSource(deps);
+  const slices = sliceSource(deps);
+  const source: Source = deps.discovery === "pods"
+    ? pods
+    : deps.discovery === "endpointslices"
+    ? slices
+    : autoSource({ pods, slices, log });
+  const list = agentList({ ...deps, source });
   const cordoned = cordonedNodes(deps);
+  const looking = lookUps({ ...deps, onNode: pods.onNode, found: list.found });
+  const seeking = seeker({
+    clock,
+    lacking,
+    isKnown: (node) =>
+      !lacking().includes(node) &&
+      (node === nodeName() || on(node).length > 0),
+    ask(node) {
+      const { agents, error } = list.state();
+      if (error === undefined) looking.ask(node, spreadMs(agents.length));
+    },
+  });
   /** By Pod: when to look again, on the monotonic clock, and the wait after that. */
   const failing = new Map<string, { until: number; waitMs: number }>();
 
   function nodeName(): string | undefined {
-    return deps.nodeName ?? ownPod(pods.state().agents, deps.podName)?.nodeName;
+    return deps.nodeName ?? ownPod(list.state().agents, deps.podName)?.nodeName;
   }
 
   /** The newest choice; it takes all Pods to choose, and each round and page asks. */
@@ -83,7 +114,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   } | undefined;
 
   function neighbours(): readonly Neighbour[] {
-    const { agents } = pods.state();
+    const { agents } = list.state();
     const node = nodeName();
     const of = [agents, cordoned.nodes(), node];
     const wall = clock.wall();
@@ -107,10 +138,10 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     const key = keyOf(neighbour);
     const known = failing.get(key);
     if (known && clock.now() < known.until) return listed(neighbour);
-    if (pods.state().error === undefined) {
+    if (list.state().error === undefined) {
       const waited = new AbortController();
       await Promise.race([
-        pods.refresh(),
+        looking.ask(neighbour.nodeName, 0),
         clock.sleep(CONFIRM_MS, waited.signal),
       ]);
       waited.abort();
@@ -118,6 +149,9 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     if (fine?.aborted) return true; // its next failure is a new one
     if (!listed(neighbour)) {
       failing.delete(key);
+      if (on(neighbour.nodeName).length === 0) {
+        seeking.seek(neighbour.nodeName);
+      }
       return false;
     }
     for (const [other, { until }] of failing) {
@@ -131,23 +165,43 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return true;
   }
 
-  /** By the whole list, not by the choice: a new node must not excuse a failing one. */
+  /** By what is known of its node, not by the choice: a new node must not excuse a failing one. */
   function listed(neighbour: Neighbour): boolean {
+    return on(neighbour.nodeName)
+      .some((other) => keyOf(other) === keyOf(neighbour));
+  }
+
+  /** Who can be probed on a node: one, or none. */
+  function on(node: string): readonly Neighbour[] {
+    const { agents } = list.state();
+    const { podName } = deps;
     return chooseNeighbours(
-      { agents: pods.state().agents, cordoned: cordoned.nodes() },
+      {
+        agents: agents.filter((agent) =>
+          agent.nodeName === node || agent.podName === podName
+        ),
+        cordoned: cordoned.nodes(),
+      },
       { ...deps, nodeName: nodeName(), limit: 0, wall: clock.wall() },
-    ).some((other) => keyOf(other) === keyOf(neighbour));
+    );
+  }
+
+  /** Nodes of neighbours of which the list alone does not tell all, and this one. */
+  function lacking(): readonly string[] {
+    const own = ownPod(list.state().agents, deps.podName);
+    return [...neighbours(), ...(own ? [own] : [])]
+      .filter(({ hostIp }) => hostIp === "").map(({ nodeName }) => nodeName);
   }
 
   return {
     neighbours,
-    error: () => pods.state().error,
+    error: () => list.state().error,
     ageSeconds() {
-      const { asOf } = pods.state();
+      const { asOf } = list.state();
       return asOf === undefined ? undefined : (clock.now() - asOf) / 1e3;
     },
     isAgent: (address) =>
-      pods.state().agents.some(({ ips }) => ips.includes(address)),
+      list.state().agents.some(({ ips }) => ips.includes(address)),
     nodeName,
     isCordoned() {
       const node = nodeName();
@@ -156,10 +210,12 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     },
     isStillThere,
     answered: (neighbour) => void failing.delete(keyOf(neighbour)),
-    first: pods.first,
+    first: list.first,
     async run(signal) {
+      signal.addEventListener("abort", looking.stop, { once: true });
       await Promise.all([
-        pods.run(signal),
+        list.run(signal),
+        list.first.then(() => seeking.run(signal)),
         deps.allowUnschedulable ? undefined : cordoned.run(signal),
       ]);
     },

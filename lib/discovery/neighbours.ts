@@ -85,7 +85,7 @@ export interface Choice {
 /** On a Pod, where the API server copies its node's there (Kubernetes 1.35). */
 const ZONE_LABEL = "topology.kubernetes.io/zone";
 /** Port of an agent whose Pod names none. */
-const DEFAULT_PORT = 8080;
+export const DEFAULT_PORT = 8080;
 
 /** A Pod that is not ready is taken for one that is starting for so long. */
 const STARTING_MS = 60_000;
@@ -152,7 +152,7 @@ export function chooseNeighbours(
     return agent.podName !== choice.podName && agent.nodeName !== self &&
       agent.nodeName !== "" && agent.ips.length > 0 &&
       agent.phase === "Running" && !agent.terminating &&
-      (agent.ready || grownUpAt(agent) < choice.wall) &&
+      (agent.ready || !isYoung(agent, choice.wall)) &&
       (choice.allowUnschedulable || !cordoned.has(agent.nodeName));
   }
 
@@ -169,19 +169,20 @@ export function chooseNeighbours(
   return ring.map((node) => toNeighbour(byNode.get(node)!, own));
 }
 
-/** When an agent that goes on not being ready is taken for one that has started. */
-function grownUpAt({ created }: Agent): number {
-  return created + STARTING_MS;
-}
-
 /** Until when a choice holds if nothing else changes, milliseconds since 1970. */
 export function choiceHoldsUntil(
   agents: readonly Agent[],
   wall: number,
 ): number {
-  return agents.filter((agent) => !agent.ready).map(grownUpAt)
+  return agents.filter((agent) => !agent.ready)
+    .flatMap(({ created }) => [created - STARTING_MS, created + STARTING_MS])
     .filter((at) => at >= wall)
     .reduce((first, at) => Math.min(first, at), Infinity);
+}
+
+/** Whether a Pod that is not ready is one that is starting; not if it is from the future: clocks jump. */
+function isYoung({ created }: Agent, wall: number): boolean {
+  return Math.abs(wall - created) <= STARTING_MS;
 }
 
 /** Of two Pods on one node (a rolling update with a surge): the ready, then the newer one. */

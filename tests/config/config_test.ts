@@ -42,6 +42,8 @@ const DEFAULTS: Config = {
   ingressUrl: undefined,
   serviceUrl: undefined,
   neighbourFilter: "app.kubernetes.io/name=kubenurse",
+  discovery: "auto",
+  headlessService: "kubenurse-headless",
   neighbourLimit: 10,
   allowUnschedulable: false,
   checks: {
@@ -92,6 +94,9 @@ const READ: readonly [string, string, Partial<Config>][] = [
   ["KUBENURSE_SERVICE_URL", "http://k:8080", { serviceUrl: "http://k:8080" }],
   ["KUBENURSE_NAMESPACE", "kube-system", { namespace: "kube-system" }],
   ["KUBENURSE_NEIGHBOUR_FILTER", "app=nurse", { neighbourFilter: "app=nurse" }],
+  ["KUBENURSE_DISCOVERY", "EndpointSlices", { discovery: "endpointslices" }],
+  ["KUBENURSE_DISCOVERY", "pods", { discovery: "pods" }],
+  ["KUBENURSE_HEADLESS_SERVICE", "nurses", { headlessService: "nurses" }],
   ["KUBENURSE_NEIGHBOUR_LIMIT", "0", { neighbourLimit: 0 }],
   ["KUBENURSE_ALLOW_UNSCHEDULABLE", "true", { allowUnschedulable: true }],
   ["KUBENURSE_CHECK_API_SERVER_DIRECT", "false", {
@@ -197,6 +202,16 @@ const REFUSED: readonly [string, string, string][] = [
     "KUBENURSE_NEIGHBOUR_FILTER",
     "app=kube nurse",
     'a label selector such as "app.kubernetes.io/name=kubenurse"',
+  ],
+  [
+    "KUBENURSE_DISCOVERY",
+    "watch",
+    '"auto" or "pods" or "endpointslices"',
+  ],
+  [
+    "KUBENURSE_HEADLESS_SERVICE",
+    "a/b",
+    "the name of a Kubernetes object (lower case letters, digits, - and .)",
   ],
   ["KUBENURSE_NEIGHBOUR_LIMIT", "ten", "a whole number from 0 to 1000000"],
   ["KUBENURSE_NEIGHBOUR_LIMIT", "-1", "a whole number from 0 to 1000000"],

@@ -10,7 +10,7 @@ import type { Answer, FakeApiServer } from "../fakes/api_server.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import type { FakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
-import { pod } from "../fakes/pods.ts";
+import { pod, slice } from "../fakes/pods.ts";
 
 interface Setup {
   readonly clock: FakeClock;
@@ -27,12 +27,15 @@ async function discovering(
   using _ = clock.takeOverTimeouts();
   const server = fakeApiServer(clock);
   server.pods = [pod(1), pod(2), pod(3), pod(4)];
+  server.slices = [slice(1, 2), slice(3, 4)];
   const discovery = createDiscovery({
     api: server.client,
     clock,
     random: () => 0.5,
     log: fakeLog(),
+    discovery: "pods",
     namespace: "kube-system",
+    service: "kubenurse-headless",
     selector: "app=kubenurse",
     podName: "kubenurse-1",
     nodeName: "node-1",
@@ -148,7 +151,7 @@ for (const { name, answer } of OUTAGES) {
   Deno.test(`createDiscovery() keeps its neighbours while the API server ${name}`, () =>
     discovering(async (setup) => {
       const { clock, server, discovery } = setup;
-      server.podList.answer = answer;
+      server.podList.answer = server.lookUp.answer = answer;
       server.nodeList.answer = answer;
       server.watch().break();
       await clock.advance(3_600_000);
@@ -161,13 +164,16 @@ for (const { name, answer } of OUTAGES) {
     }));
 }
 
-Deno.test("isStillThere() is a matter of one list for a neighbour that was replaced", () =>
+Deno.test("isStillThere() looks at one node for a neighbour that was replaced", () =>
   discovering(async (setup) => {
     const { server, discovery } = setup;
     const gone = on("node-2", discovery);
     server.pods = [pod(1), pod(9, { spec: { nodeName: "node-2" } }), pod(3)];
-    assertEquals(await verdict(setup, gone), { there: false, afterMs: 1_000 });
-    assertEquals(server.podList.asked, [0, 1_000]);
+    assertEquals(await verdict(setup, gone), { there: false, afterMs: 0 });
+    assertEquals(server.podList.asked, [0]);
+    assertEquals(server.lookUp.urls, [
+      "/api/v1/namespaces/kube-system/pods?labelSelector=app%3Dkubenurse&fieldSelector=spec.nodeName%3Dnode-2&resourceVersion=0",
+    ]);
     assertEquals(on("node-2", discovery).podName, "kubenurse-9");
   }));
 
@@ -217,33 +223,28 @@ Deno.test("isStillThere() denies a neighbour whose node was cordoned", () =>
 
 Deno.test("isStillThere() does not excuse a neighbour for one that comes before it on the ring", () =>
   discovering(async (setup) => {
-    const { server, discovery } = setup;
+    const { clock, server, discovery } = setup;
     const [failing] = discovery.neighbours();
     server.pods = Array.from({ length: 400 }, (_, i) => pod(i + 1));
-    assertEquals(await verdict(setup, failing!), {
-      there: true,
-      afterMs: 1_000,
-    });
+    await clock.advance(10_000);
     assert(discovery.neighbours()[0]!.nodeName !== failing!.nodeName);
+    assertEquals(await verdict(setup, failing!), { there: true, afterMs: 0 });
   }, { limit: 1 }));
 
 Deno.test("isStillThere() looks a neighbour up that was confirmed ever more seldom", () =>
   discovering(async (setup) => {
-    const { clock, server, discovery } = setup;
-    server.pods = Array.from({ length: 1_000 }, (_, i) => pod(i + 1)); // seldom polled
-    await clock.advance(13_000);
+    const { server, discovery } = setup;
     const failing = on("node-2", discovery);
-    const before = server.podList.asked.length;
     for (let round = 0; round < 48; round++) { // four minutes
       assertEquals(await verdict(setup, failing), {
         there: true,
         afterMs: 0,
       });
     }
-    const lookups = server.podList.asked.slice(before)
+    const lookups = server.lookUp.asked
       .map((at, i, all) => at - (all[i - 1] ?? at));
     assertEquals(lookups, [0, 10_000, 20_000, 40_000, 80_000]);
-  }, { limit: 0 }));
+  }));
 
 Deno.test("isStillThere() looks a neighbour up anew that answered during the look-up before", () =>
   discovering(async ({ clock, server, discovery }) => {
@@ -266,28 +267,29 @@ Deno.test("isStillThere() looks a neighbour up anew that has answered in between
     const { server, discovery } = setup;
     const failing = on("node-2", discovery);
     await verdict(setup, failing);
-    assertEquals(server.podList.asked.length, 2);
+    assertEquals(server.lookUp.asked.length, 1);
     await verdict(setup, failing);
-    assertEquals(server.podList.asked.length, 2);
+    assertEquals(server.lookUp.asked.length, 1);
     discovery.answered(failing);
     await verdict(setup, failing);
-    assertEquals(server.podList.asked.length, 3);
+    assertEquals(server.lookUp.asked.length, 2);
   }));
 
-Deno.test("isStillThere() is one list for all that fail at the same time", () =>
+Deno.test("isStillThere() looks each node up once for all that ask at the same time", () =>
   discovering(async ({ clock, server, discovery }) => {
     await clock.advance(3_000);
     const verdicts = Promise.all(
-      discovery.neighbours().map((one) => discovery.isStillThere(one)),
+      [...discovery.neighbours(), ...discovery.neighbours()]
+        .map((one) => discovery.isStillThere(one)),
     );
     await clock.advance(0);
-    assertEquals(await verdicts, [true, true, true]);
-    assertEquals(server.podList.asked, [0, 3_000]);
+    assertEquals(await verdicts, Array(6).fill(true));
+    assertEquals(server.lookUp.asked, [3_000, 3_000, 3_000]);
   }));
 
 Deno.test("isStillThere() does not wait for an API server that hangs", () =>
   discovering(async (setup) => {
-    setup.server.podList.answer = never;
+    setup.server.lookUp.answer = never;
     assertEquals(await verdict(setup, on("node-2", setup.discovery)), {
       there: true,
       afterMs: 3_000,
@@ -304,4 +306,92 @@ Deno.test("isStillThere() does not ask an API server that is known to be away", 
       afterMs: 0,
     });
     assertEquals(server.podList.asked.length, 2);
+    assertEquals(server.lookUp.asked, []);
   }));
+
+Deno.test("isStillThere() goes by the last list when the look-up fails", () =>
+  discovering(async (setup) => {
+    const { server, discovery } = setup;
+    server.lookUp.answer = () => status(500, "no");
+    assertEquals(await verdict(setup, on("node-2", discovery)), {
+      there: true,
+      afterMs: 0,
+    });
+  }));
+
+Deno.test("createDiscovery() looks for the successor of an agent that has gone", () =>
+  discovering(async (setup) => {
+    const { clock, server, discovery } = setup;
+    const gone = on("node-2", discovery);
+    server.pods = [pod(1), pod(3), pod(4)];
+    assertEquals((await verdict(setup, gone)).there, false);
+    assertEquals(nodes(discovery), ["node-3", "node-4"]);
+    server.pods = [pod(1), pod(9, { spec: { nodeName: "node-2" } }), pod(3)];
+    await clock.advance(3_000);
+    assertEquals(on("node-2", discovery).podName, "kubenurse-9");
+    assertEquals(server.podList.asked, [0]);
+  }));
+
+const BY_SLICES = { discovery: "endpointslices" } as const;
+
+Deno.test("createDiscovery() with EndpointSlices looks its neighbours up for what these lack", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    await clock.advance(0);
+    assertEquals(server.podList.asked, []);
+    assertEquals(server.lookUp.asked, [0, 0, 0, 0]); // this node too
+    assertEquals(nodes(discovery), ["node-2", "node-3", "node-4"]);
+    const { hostIp, phase, zone } = on("node-2", discovery);
+    assertEquals([hostIp, phase, zone], ["192.168.0.2", "Running", "zone-2"]);
+    await clock.advance(60_000);
+    assertEquals(server.lookUp.asked.length, 4);
+    assertEquals(on("node-2", discovery).hostIp, "192.168.0.2");
+  }, BY_SLICES));
+
+Deno.test("createDiscovery() with EndpointSlices looks up as many as it probes, however many there are", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    const numbers = Array.from({ length: 200 }, (_, i) => i + 1);
+    server.slices = [
+      slice(...numbers.slice(0, 100)),
+      slice(...numbers.slice(100)),
+    ];
+    server.pods = numbers.map((n) => pod(n));
+    await clock.advance(30_000);
+    assertEquals(discovery.neighbours().length, 3);
+    assert(discovery.neighbours().every(({ hostIp }) => hostIp !== ""));
+    assert(server.lookUp.asked.length <= 7, `${server.lookUp.asked.length}`);
+  }, { ...BY_SLICES, limit: 3 }));
+
+Deno.test("createDiscovery() with EndpointSlices leaves a Pod out that a look-up shows to be starting", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    const startTime = new Date(clock.wall()).toISOString();
+    server.pods = [pod(1), pod(2, { status: { startTime, conditions: [] } })];
+    const [one, two] = slice(1, 2).endpoints!;
+    const conditions = { ready: true, serving: false, terminating: false };
+    server.slices = [{
+      ...slice(),
+      endpoints: [one!, { ...two!, conditions }],
+    }];
+    await clock.advance(12_000);
+    assertEquals(nodes(discovery), []);
+    await clock.advance(50_000);
+    assertEquals(nodes(discovery), ["node-2"]);
+  }, BY_SLICES));
+
+Deno.test("createDiscovery() with EndpointSlices tries ever more seldom while look-ups fail", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    server.lookUp.answer = () => status(403, "pods is forbidden");
+    server.slices = [slice(1, 5)];
+    await clock.advance(3_600_000);
+    assertEquals(nodes(discovery), ["node-5"]);
+    assertEquals(on("node-5", discovery).hostIp, "");
+    assert(server.lookUp.asked.length < 80, `${server.lookUp.asked.length}`);
+  }, BY_SLICES));
+
+Deno.test("createDiscovery() takes Pods by itself in a small cluster", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    await clock.advance(60_000);
+    assertEquals(server.sliceList.asked, [0]);
+    assertEquals(server.podList.asked.length, 7);
+    assertEquals(server.lookUp.asked, []);
+    assertEquals(nodes(discovery).length, 3);
+  }, { discovery: "auto" }));

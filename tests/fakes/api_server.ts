@@ -6,6 +6,7 @@
  * @module
  */
 import type { Pod } from "../../lib/discovery/neighbours.ts";
+import type { EndpointSlice } from "../../lib/discovery/slice_source.ts";
 import type { ApiFetch } from "../../lib/kubernetes/access.ts";
 import { apiClient } from "../../lib/kubernetes/client.ts";
 import type { ApiClient } from "../../lib/kubernetes/client.ts";
@@ -39,7 +40,12 @@ export interface FakeApiServer {
   pods: readonly Pod[];
   /** Names of cordoned nodes, as the next list tells them. */
   cordoned: readonly string[];
+  /** As the next list of EndpointSlices tells them. */
+  slices: readonly EndpointSlice[];
   readonly podList: Endpoint;
+  /** Pods of one node. */
+  readonly lookUp: Endpoint;
+  readonly sliceList: Endpoint;
   readonly nodeList: Endpoint;
   readonly nodeWatch: Endpoint;
   /** The newest stream that is open. */
@@ -53,7 +59,10 @@ export function fakeApiServer(clock: Clock): FakeApiServer {
     client: apiClient(fetch, "https://api.example"),
     pods: [],
     cordoned: [],
+    slices: [],
     podList: endpoint(),
+    lookUp: endpoint(),
+    sliceList: endpoint(),
     nodeList: endpoint(),
     nodeWatch: endpoint(),
     watch() {
@@ -63,16 +72,29 @@ export function fakeApiServer(clock: Clock): FakeApiServer {
     },
   };
 
-  function truth(to: Endpoint, signal: AbortSignal): Response {
+  function truth(to: Endpoint, url: URL, signal: AbortSignal): Response {
     if (to === server.podList) return list(server.pods);
+    if (to === server.sliceList) return list(server.slices);
+    if (to === server.lookUp) {
+      const fields = url.searchParams.get("fieldSelector");
+      return list(
+        server.pods.filter(({ spec }) =>
+          fields === `spec.nodeName=${spec?.nodeName}`
+        ),
+      );
+    }
     if (to === server.nodeWatch) return watchAnswer(watches, signal);
     return list(server.cordoned.map((name) => ({ metadata: { name } })));
   }
 
   async function fetch(...[url, init]: Parameters<ApiFetch>) {
     const path = url.replace("https://api.example", "");
-    const to = path.includes("/pods?")
+    const to = path.includes("fieldSelector=spec.nodeName")
+      ? server.lookUp
+      : path.includes("/pods?")
       ? server.podList
+      : path.includes("/endpointslices?")
+      ? server.sliceList
       : path.includes("watch=true")
       ? server.nodeWatch
       : server.nodeList;
@@ -82,7 +104,7 @@ export function fakeApiServer(clock: Clock): FakeApiServer {
     const { signal } = init;
     signal.throwIfAborted();
     return await Promise.race([
-      to.answer?.(signal) ?? truth(to, signal),
+      to.answer?.(signal) ?? truth(to, new URL(url), signal),
       aborted(signal),
     ]);
   }

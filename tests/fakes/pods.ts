@@ -5,6 +5,7 @@
  */
 import { toAgent } from "../../lib/discovery/neighbours.ts";
 import type { Agent, Neighbour, Pod } from "../../lib/discovery/neighbours.ts";
+import type { EndpointSlice } from "../../lib/discovery/slice_source.ts";
 
 /** When the Pods of the tests started: long ago for {@linkcode fakeClock}. */
 export const LONG_AGO = "2023-12-01T00:00:00Z";
@@ -52,4 +53,18 @@ export function neighbour(n: number, changes: Partial<Agent> = {}): Neighbour {
   const kept = agent(n, changes);
   const ip = kept.ips[0] ?? "";
   return { ...kept, ip, url: `http://${ip}:${kept.port}` };
+}
+
+/** An EndpointSlice with the healthy Pods of these numbers. */
+export function slice(...numbers: readonly number[]): EndpointSlice {
+  return {
+    endpoints: numbers.map((n) => ({
+      addresses: [`10.0.0.${n}`],
+      conditions: { ready: true, serving: true, terminating: false },
+      targetRef: { kind: "Pod", name: `kubenurse-${n}`, uid: `uid-${n}` },
+      nodeName: `node-${n}`,
+      zone: `zone-${n % 3}`,
+    })),
+    ports: [{ name: "http", port: 8080 }],
+  };
 }

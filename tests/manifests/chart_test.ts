@@ -85,6 +85,7 @@ const SETTING_VALUES: readonly {
     variable: "KUBENURSE_NEIGHBOUR_FILTER",
     other: "app=nurse",
   },
+  { key: "discovery", variable: "KUBENURSE_DISCOVERY", other: "pods" },
   {
     key: "neighbour_limit",
     variable: "KUBENURSE_NEIGHBOUR_LIMIT",

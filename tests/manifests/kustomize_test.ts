@@ -20,6 +20,7 @@ const KINDS = [
   "Role",
   "RoleBinding",
   "Service",
+  "Service",
   "ServiceAccount",
 ];
 
@@ -66,7 +67,7 @@ toolTest("manifests holds these objects, all in kube-system", [
   const objects = await kustomize("manifests");
   assertEquals(objects.map(({ kind }) => kind).sort(), KINDS);
   for (const { kind, metadata } of objects) {
-    assertEquals(metadata.name, "kubenurse");
+    assertEquals(metadata.name.replace(/-headless$/, ""), "kubenurse");
     const wanted = kind.startsWith("Cluster") ? undefined : "kube-system";
     assertEquals(metadata.namespace, wanted, kind);
   }
@@ -96,9 +97,11 @@ async function permissionsUsed(): Promise<Set<string>> {
   const used = new Set<string>();
   const stop = new AbortController();
   function note(path: string, verb: string) {
-    const [, namespaced, resource] =
-      /^\/api\/v1\/(namespaces\/[^/]+\/)?([a-z]+)\?/.exec(path)!;
-    used.add(`${namespaced ? "Role" : "ClusterRole"} /${resource} ${verb}`);
+    const [, group = "", namespaced, resource] =
+      /^\/apis?(?:\/([a-z.0-9]+))?\/v1\/(namespaces\/[^/]+\/)?([a-z]+)\?/
+        .exec(path)!;
+    const role = namespaced ? "Role" : "ClusterRole";
+    used.add(`${role} ${group}/${resource} ${verb}`);
   }
   const api: ApiClient = {
     list(path) {
@@ -116,6 +119,8 @@ async function permissionsUsed(): Promise<Set<string>> {
     clock: { now: () => 0, wall: () => 0, sleep: () => Promise.resolve() },
     random: () => 0,
     log: { info() {}, warn() {} },
+    discovery: "auto",
+    service: "kubenurse-headless",
     namespace: "kube-system",
     selector: "app.kubernetes.io/name=kubenurse",
     podName: "kubenurse-abcde",
@@ -126,10 +131,23 @@ async function permissionsUsed(): Promise<Set<string>> {
   return used;
 }
 
+toolTest("manifests has the headless Service that the agent looks for", [
+  "kubectl",
+], async () => {
+  const objects = await kustomize("manifests");
+  const { headlessService } = parseConfig(environment(objects), () => "");
+  const { spec } = only(objects, "Service", headlessService);
+  const { template } = only(objects, "DaemonSet").spec;
+  assertEquals(spec.selector, template.metadata.labels);
+  assertEquals(spec.clusterIP, "None");
+  assertEquals(spec.publishNotReadyAddresses, true);
+  assertEquals(spec.ports[0].name, "http");
+});
+
 toolTest("manifests joins Service, Pods and Ingress", ["kubectl"], async () => {
   const objects = await kustomize("manifests");
   const { selector, template } = only(objects, "DaemonSet").spec;
-  const service = only(objects, "Service").spec;
+  const service = only(objects, "Service", "kubenurse").spec;
   assertEquals(selector.matchLabels, template.metadata.labels);
   assertEquals(service.selector, template.metadata.labels);
   assertEquals(template.metadata.labels["app.kubernetes.io/name"], "kubenurse");
@@ -252,9 +270,15 @@ toolTest("overlays/prometheus-operator finds the Service", [
 ], async () => {
   const objects = await kustomize("manifests/overlays/prometheus-operator");
   const monitor = only(objects, "ServiceMonitor");
-  const service = only(objects, "Service");
+  const service = only(objects, "Service", "kubenurse");
   assertEquals(monitor.metadata.namespace, service.metadata.namespace);
   assertEquals(monitor.spec.selector.matchLabels, service.metadata.labels);
+  // each agent once, though there are two Services
+  const headless = only(objects, "Service", "kubenurse-headless");
+  const [not] = monitor.spec.selector.matchExpressions;
+  assertEquals(not.operator, "NotIn");
+  assertEquals(not.values, [headless.metadata.labels![not.key]]);
+  assertEquals(service.metadata.labels![not.key], undefined);
   assertEquals(monitor.spec.endpoints[0].port, service.spec.ports[0].name);
   assertEquals(
     only(objects, "PrometheusRule").metadata.namespace,

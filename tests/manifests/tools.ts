@@ -104,8 +104,12 @@ export function helm(...args: string[]): Promise<KubeObject[]> {
 export function only(
   objects: readonly KubeObject[],
   kind: string,
+  name?: string,
 ): KubeObject {
-  const found = objects.filter((object) => object.kind === kind);
+  const found = objects.filter((object) =>
+    object.kind === kind &&
+    (name === undefined || object.metadata.name === name)
+  );
   if (found.length !== 1) throw new Error(`${found.length} objects: ${kind}`);
   return found[0]!;
 }

@@ -13,6 +13,11 @@
 {{- end }}
 {{- end }}
 
+{{/* The Service whose EndpointSlices agents find each other by. */}}
+{{- define "kubenurse.headlessName" -}}
+{{- printf "%s-headless" (include "kubenurse.fullname" . | trunc 54 | trimSuffix "-") }}
+{{- end }}
+
 {{/* The same as in upstream's chart: a DaemonSet's selector cannot be changed. */}}
 {{- define "kubenurse.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "kubenurse.name" . }}
@@ -73,6 +78,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   (list "kubernetes_service_dns" "KUBERNETES_SERVICE_DNS" "kubernetes.default.svc.cluster.local")
   (list "allow_unschedulable" "KUBENURSE_ALLOW_UNSCHEDULABLE" "false")
   (list "neighbour_filter" "KUBENURSE_NEIGHBOUR_FILTER" $filter)
+  (list "discovery" "KUBENURSE_DISCOVERY" "auto")
   (list "neighbour_limit" "KUBENURSE_NEIGHBOUR_LIMIT" "10")
   (list "histogram_buckets" "KUBENURSE_HISTOGRAM_BUCKETS" ".005,.01,.025,.05,.1,.25,.5,1,2.5,5,10")
   (list "extra_ca" "KUBENURSE_EXTRA_CA" "")
