@@ -5,6 +5,7 @@
  * @module
  */
 import { createBackends } from "./backends.ts";
+import { lookAtCertificate } from "./checks/certificate.ts";
 import { dnsProbe } from "./checks/dns_probe.ts";
 import { httpProbe } from "./checks/http_probe.ts";
 import type { HttpRequest } from "./checks/http_probe.ts";
@@ -13,7 +14,7 @@ import { socketProbe } from "./checks/socket_probe.ts";
 import type { SocketRequest } from "./checks/socket_probe.ts";
 import { checksFor } from "./checks/sources.ts";
 import type { CheckDeps } from "./checks/sources.ts";
-import { httpsOrigin, trusting } from "./checks/trust.ts";
+import { httpsOrigin, serverOf, trusting } from "./checks/trust.ts";
 import type { Config } from "./config/config.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
 import { createHandler } from "./http/routes.ts";
@@ -143,7 +144,11 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       ),
     http: trusting<HttpRequest>(
       (request, timeoutMs) => httpProbe(request, timeoutMs, clock.now),
-      { ...trust, server: httpsOrigin },
+      {
+        ...trust,
+        server: httpsOrigin,
+        look: ({ url }, ms) => lookAtCertificate(serverOf(url), ms, clock.wall),
+      },
     ),
     socket: trusting<SocketRequest>(
       (request, timeoutMs) =>
@@ -152,6 +157,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
         ...trust,
         server: ({ kind, host, port }) =>
           kind === "tls" ? `${host}:${port}` : undefined,
+        look: (request, ms) => lookAtCertificate(request, ms, clock.wall),
       },
     ),
     dns: (request, timeoutMs) => dnsProbe(request, timeoutMs, clock.now),

@@ -10,6 +10,7 @@ import { fetchWords } from "../kubernetes/client.ts";
 import { wordsOf } from "../platform.ts";
 import type { Clock } from "../platform.ts";
 import type { Failed, Ok, Outcome, Phase, Trace } from "./check.ts";
+import { DOING, noAnswerWithin, plainly, statusWords } from "./words.ts";
 
 /** A request without a token that tells the phases: `httpProbe` with the right CA. */
 export type TraceRequest = (url: string, timeoutMs: number) => Promise<Outcome>;
@@ -32,10 +33,11 @@ const TRACE_AFTER = 0.6;
 /**
  * Asks `server` for its version.
  *
- * `fetch` cannot say in which phase it hangs. When it has not answered after
- * three fifths of the deadline, a second request by `node:https` is sent after
- * it, without the token, and the phase in which that one is at the deadline is
- * the one that is reported.
+ * `fetch` tells neither its steps nor the address, and not always the phase. So a
+ * check that fails is repeated once by `node:https`, without the token, within
+ * the same deadline; if there is no answer after three fifths of that, the second
+ * request starts beside the first, and the phase in which it is at the deadline
+ * is the one that is reported. A second request never makes a failure good.
  */
 export async function apiServerProbe(
   server: string,
@@ -46,30 +48,31 @@ export async function apiServerProbe(
   const start = clock.now();
   const over = new AbortController();
   const seconds = () => (clock.now() - start) / 1e3;
+  let hasFailed = false;
+  let second: Promise<Outcome> | undefined;
 
   async function ask(): Promise<Outcome> {
     try {
       const response = await fetch(url, { signal: over.signal });
       await drain(response);
-      const { status } = response;
+      const { status, headers } = response;
       if (status === 200) {
         return await traced({ state: "ok", seconds: seconds(), code: 200 });
       }
+      const hint = STATUS_HINTS[status];
+      const words = hint
+        ? `answered ${status} (${hint})`
+        : statusWords(String(status), headers.get("location"));
       return {
         state: "failed",
         seconds: seconds(),
         phase: "status",
         code: status,
-        message: `GET ${url}: answered ${status}${statusHint(status)}`,
+        message: `GET ${url}: ${words}`,
       };
     } catch (error) {
-      const { phase, words } = explain(error);
-      return await named({
-        state: "failed",
-        seconds: seconds(),
-        phase: phase ?? "response",
-        message: `GET ${url}: ${words}`,
-      }, phase !== undefined);
+      hasFailed = true;
+      return await repeated(error, seconds());
     }
   }
 
@@ -84,37 +87,54 @@ export async function apiServerProbe(
     return { ...outcome, ...withSteps(await again()) };
   }
 
-  /** Where the words of `fetch` do not tell the phase, a second request does. */
-  async function named(outcome: Failed, known: boolean): Promise<Outcome> {
-    if (known || leftMs() <= 0 || over.signal.aborted) return outcome;
+  /** A failure of `fetch`, with what a second request tells of it. */
+  async function repeated(error: unknown, seconds: number): Promise<Failed> {
+    const { phase, words } = explain(error);
+    const said = `${phase ? `${DOING[phase]}: ` : ""}${words}`;
+    const failed: Failed = {
+      state: "failed",
+      seconds,
+      phase: phase ?? "response",
+      message: `GET ${url}: ${said}`,
+    };
+    const unsent = error instanceof CredentialsError;
+    if (unsent || leftMs() <= 0 || over.signal.aborted) return failed;
     const second = await again();
-    return second.state === "failed" && second.phase !== "status"
-      ? { ...outcome, phase: second.phase, ...withSteps(second) }
-      : outcome;
+    return {
+      ...failed,
+      phase: phase ?? phaseOf(second),
+      ...withSteps(second),
+      message: `${failed.message}; a second try${secondWords(second, said)}`,
+    };
   }
 
+  /** The second request; there is no third. */
   function again(): Promise<Outcome> {
-    return trace(url, leftMs()).catch(untraced);
+    return second ??= trace(url, leftMs()).catch(untraced);
+  }
+
+  function secondWords(second: Outcome, first: string): string {
+    if (!hasNoAnswer(second)) return " got an answer";
+    const words = second.message.replace(`GET ${url}`, "");
+    return words.endsWith(`: ${first}`)
+      ? `${words.slice(0, -first.length)}the same`
+      : words;
   }
 
   async function traceWhenLate(): Promise<Outcome> {
-    const lateMs = timeoutMs * TRACE_AFTER;
-    await clock.sleep(lateMs, over.signal);
-    if (over.signal.aborted) return new Promise(() => {}); // the answer is there
+    const another = new Promise<never>(() => {}); // `ask` has or gets an outcome
+    await clock.sleep(timeoutMs * TRACE_AFTER, over.signal);
+    if (over.signal.aborted || hasFailed) return another;
     const second = await again();
     await clock.sleep(leftMs(), over.signal);
-    const phase = second.state === "failed" && second.phase !== "status"
-      ? second.phase
-      : "response";
+    if (over.signal.aborted || hasFailed) return another;
     return {
       state: "failed",
       seconds: seconds(),
-      phase,
+      phase: phaseOf(second),
       ...withSteps(second),
-      message: `GET ${url}: no answer within ${timeoutMs / 1e3} s${
-        second.state === "failed" && phase === second.phase
-          ? `; a second try${second.message.replace(`GET ${url}`, "")}`
-          : ", though a second try got one"
+      message: `GET ${url}: ${noAnswerWithin(timeoutMs)}; a second try${
+        secondWords(second, "")
       }`,
     };
   }
@@ -122,6 +142,15 @@ export async function apiServerProbe(
   const outcome = await Promise.race([ask(), traceWhenLate()]);
   over.abort();
   return outcome;
+}
+
+/** Whether a request failed before any answer came. */
+function hasNoAnswer(outcome: Outcome): outcome is Failed {
+  return outcome.state === "failed" && outcome.phase !== "status";
+}
+
+function phaseOf(second: Outcome): Phase {
+  return hasNoAnswer(second) ? second.phase : "response";
 }
 
 function withSteps(outcome: Outcome): { readonly trace?: Trace } {
@@ -145,16 +174,10 @@ async function drain(response: Response): Promise<void> {
   }
 }
 
-function statusHint(status: number): string {
-  switch (status) {
-    case 401:
-      return " (it does not accept the ServiceAccount's token)";
-    case 403:
-      return " (the ServiceAccount may not read /version: system:public-info-viewer)";
-    default:
-      return ", expected 200";
-  }
-}
+const STATUS_HINTS: Readonly<Record<number, string>> = {
+  401: "it does not accept the ServiceAccount's token",
+  403: "the ServiceAccount may not read /version: system:public-info-viewer",
+};
 
 /** The words of Deno's HTTP client, by which its phases can be told. */
 const PHASES: readonly [RegExp, Phase][] = [
@@ -167,7 +190,8 @@ function explain(error: unknown): { phase?: Phase; words: string } {
   if (error instanceof CredentialsError) {
     return { phase: "request", words: error.message };
   }
-  const words = fetchWords(error);
-  const found = PHASES.find(([pattern]) => pattern.test(words));
+  const said = fetchWords(error);
+  const words = plainly(said);
+  const found = PHASES.find(([pattern]) => pattern.test(said));
   return found ? { phase: found[1], words } : { words };
 }

@@ -10,7 +10,15 @@ import tls from "node:tls";
 import type { Socket } from "node:net";
 import { wordsOf } from "../platform.ts";
 import type { Outcome, Phase, Trace } from "./check.ts";
-import { DOING, isIp, isTls, why } from "./words.ts";
+import {
+  DOING,
+  isIp,
+  isTls,
+  noAnswerWithin,
+  shortSeconds,
+  statusWords,
+  why,
+} from "./words.ts";
 
 /** What to ask, and whom to trust. */
 export interface HttpRequest {
@@ -87,7 +95,9 @@ export function httpProbe(
       });
     }
     const timer = setTimeout(() => {
-      const words = `${DOING[phase]}: no answer within ${timeoutMs / 1e3} s`;
+      const words = trace.got_first_resp_byte === undefined
+        ? `${DOING[phase]}: ${noAnswerWithin(timeoutMs)}`
+        : `the answer began and did not end within ${shortSeconds(timeoutMs)}`;
       failed(words, phase, { timedOut: true });
       client?.destroy();
     }, timeoutMs);
@@ -132,7 +142,7 @@ export function httpProbe(
       failed(`${DOING[at]}: ${why(error)}`, at);
     });
     client.on("upgrade", (response, socket) => {
-      failed(statusWords(response), "status", { code: response.statusCode });
+      failed(answered(response), "status", { code: response.statusCode });
       socket.destroy();
     });
     client.on("response", (response) => {
@@ -142,7 +152,7 @@ export function httpProbe(
       function done() {
         const code = response.statusCode ?? 0;
         if (code !== 200) {
-          return failed(statusWords(response), "status", { code });
+          return failed(answered(response), "status", { code });
         }
         const headers = ownHeaders(response.headers);
         settle({
@@ -160,11 +170,11 @@ export function httpProbe(
         client?.destroy();
       });
       response.on("end", done);
-      response.on(
-        "error",
-        (error) => failed(`the answer broke off: ${why(error)}`),
-      );
-      response.on("aborted", () => failed("the answer broke off"));
+      function brokenOff() {
+        failed(`the answer broke off after ${bytes} bytes`);
+      }
+      response.on("error", brokenOff);
+      response.on("aborted", brokenOff);
     });
     client.end(request.body);
   });
@@ -246,10 +256,8 @@ function ownHeaders(
     : undefined;
 }
 
-function statusWords(response: http.IncomingMessage): string {
-  const { statusCode, statusMessage, headers } = response;
-  const status = `answered ${statusCode} ${statusMessage ?? ""}`.trimEnd();
-  return headers.location
-    ? `${status}, a redirect to ${headers.location.slice(0, 200)}, not followed`
-    : `${status}, expected 200`;
+function answered(response: http.IncomingMessage): string {
+  const { statusCode, statusMessage = "", headers } = response;
+  const status = `${statusCode} ${statusMessage}`.trimEnd();
+  return statusWords(status, headers.location);
 }

@@ -6,7 +6,7 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { Outcome, Phase } from "./check.ts";
-import { DOING, isIp, why } from "./words.ts";
+import { DOING, isIp, noAnswerWithin, why } from "./words.ts";
 
 /** Where to connect to, and with TLS whom to trust. */
 export interface SocketRequest {
@@ -49,7 +49,7 @@ export function socketProbe(
       rejectUnauthorized: !request.insecure,
     });
     const timer = setTimeout(
-      () => fail(`no answer within ${timeoutMs / 1e3} s`),
+      () => fail(noAnswerWithin(timeoutMs)),
       timeoutMs,
     );
     const seconds = () => (now() - start) / 1e3;

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Outcome } from "./check.ts";
+import type { Failed, Outcome } from "./check.ts";
+import { UNVERIFIED } from "./words.ts";
 
 /** The part of a request that says whom to trust. */
 export interface Trust {
@@ -27,6 +28,11 @@ export interface TrustOptions<Request extends Trust> {
   /** PEM certificates of the cluster and the extra CA, read anew each time. */
   readonly ca: () => Promise<readonly string[]>;
   readonly insecure: boolean;
+  /** What is wrong with the certificate that a server shows, if that can be told. */
+  readonly look: (
+    request: Request,
+    timeoutMs: number,
+  ) => Promise<string | undefined>;
 }
 
 /**
@@ -36,13 +42,26 @@ export interface TrustOptions<Request extends Trust> {
  * both costs several MB and milliseconds each time. So a server is asked with the
  * cluster's CA first; if that does not vouch for it, with the well-known ones, and
  * what worked is remembered for the server. Only the try that worked, or else the
- * first one, is reported.
+ * first one, is reported, with what a look at the certificate tells.
  */
 export function trusting<Request extends Trust>(
   probe: Probe<Request>,
-  { server, ca, insecure }: TrustOptions<Request>,
+  { server, ca, insecure, look }: TrustOptions<Request>,
 ): Probe<Request> {
   const wellKnown = new Set<string>(); // servers, as many as there are settings
+
+  async function looked(
+    request: Request,
+    failed: Failed,
+    leftMs: number,
+  ): Promise<Outcome> {
+    const words = leftMs > 0 && failed.message.endsWith(UNVERIFIED)
+      ? await look(request, leftMs)
+      : undefined;
+    if (words === undefined) return failed;
+    return { ...failed, message: `${failed.message}: ${words}` };
+  }
+
   return async (request, timeoutMs) => {
     const name = server(request);
     if (name === undefined) return await probe(request, timeoutMs);
@@ -57,9 +76,12 @@ export function trusting<Request extends Trust>(
       return first;
     }
     const leftMs = timeoutMs - first.seconds * 1e3;
-    if (certificates.length === 0 || leftMs <= 0) return first;
+    if (leftMs <= 0) return first;
+    if (certificates.length === 0) return await looked(request, first, leftMs);
     const second = await probe(tries[1]!, leftMs);
-    if (second.state === "failed" && second.phase === "tls") return first;
+    if (second.state === "failed" && second.phase === "tls") {
+      return await looked(request, first, leftMs - second.seconds * 1e3);
+    }
     if (tries[1] === request) wellKnown.add(name);
     else wellKnown.delete(name);
     return second;
@@ -71,6 +93,15 @@ export function httpsOrigin({ url }: { readonly url: string }) {
   return url.startsWith("https:") ? new URL(url).origin : undefined;
 }
 
+/** Host and port of an `https` URL. */
+export function serverOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port) || 443,
+  };
+}
+
 function isUnknownIssuer(message: string): boolean {
-  return /unable to (verify|get)|self[- ]signed|UnknownIssuer/i.test(message);
+  return message.includes(UNVERIFIED);
 }

@@ -21,8 +21,9 @@ export interface CertificateAuthority {
    * Signs a new server certificate.
    *
    * @param names DNS names and IP addresses that the server has.
+   * @param days How long it is valid from now, by default a day; below 0: it has expired.
    */
-  issue(names: readonly string[]): Promise<KeyPair>;
+  issue(names: readonly string[], days?: number): Promise<KeyPair>;
 }
 
 const ALGORITHM = {
@@ -55,10 +56,10 @@ export async function createCa(
   });
   return {
     cert: ca.toString("pem"),
-    async issue(names) {
+    async issue(names, days = 1) {
       const own = await generateKeys();
       const cert = await x509.X509CertificateGenerator.create({
-        ...shared(),
+        ...shared(days),
         subject: `CN=${names[0]}`,
         issuer: subject,
         publicKey: own.publicKey,
@@ -84,12 +85,12 @@ function generateKeys(): Promise<CryptoKeyPair> {
 }
 
 /** What both kinds of certificate have. */
-function shared() {
+function shared(days = 1) {
   return {
     // positive and without a leading zero, as DER wants it
     serialNumber: `4${crypto.randomUUID().replaceAll("-", "").slice(1)}`,
-    notBefore: new Date(Date.now() - DAY_MS), // clocks differ
-    notAfter: new Date(Date.now() + DAY_MS),
+    notBefore: new Date(Date.now() - 30 * DAY_MS), // clocks differ
+    notAfter: new Date(Date.now() + days * DAY_MS),
     signingAlgorithm: ALGORITHM,
   };
 }

@@ -140,19 +140,23 @@ const ANSWERS = [
   {
     name: "half an answer",
     answer: "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
-    want: { phase: "response", words: "the answer broke off" },
+    want: { phase: "response", words: "the answer broke off after 4 bytes" },
   },
   {
     name: "something that is not HTTP",
     answer: "220 mail.example.com ESMTP\r\n",
-    want: { phase: "response", words: "waiting for the answer: " },
+    want: {
+      phase: "response",
+      words: "waiting for the answer: what came is not HTTP",
+    },
   },
   {
     name: "no answer but the end of the connection",
     answer: "",
     want: {
       phase: "response",
-      words: "waiting for the answer: connection reset by the other side",
+      words:
+        "waiting for the answer: the other side closed or reset the connection",
     },
   },
 ];

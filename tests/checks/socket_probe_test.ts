@@ -1,7 +1,5 @@
-import dgram from "node:dgram";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Outcome } from "../../lib/checks/check.ts";
-import { dnsProbe } from "../../lib/checks/dns_probe.ts";
 import { socketProbe } from "../../lib/checks/socket_probe.ts";
 import { createCa } from "../../lib/demo/certificates.ts";
 
@@ -108,57 +106,3 @@ for (
     assertEquals(phase, "tls");
   });
 }
-
-/** A name server that answers each question so; none: not at all. */
-async function nameServer(answer?: (query: Uint8Array) => Uint8Array) {
-  const socket = dgram.createSocket("udp4");
-  socket.on("message", (query, { port, address }) => {
-    if (answer) socket.send(answer(query), port, address);
-  });
-  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
-  return {
-    resolver: { host: "127.0.0.1", port: socket.address().port },
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>((resolve) => socket.close(() => resolve())),
-  };
-}
-
-/** The answer to a query: a code and, if wanted, an A record 192.0.2.1. */
-function answered(query: Uint8Array, code: number, record: boolean) {
-  let end = 12; // RFC 1035, section 4.1: the header, then the question
-  while (query[end] !== 0) end += query[end]! + 1;
-  const a = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1];
-  return new Uint8Array([
-    ...query.slice(0, 2),
-    ...[0x81, 0x80 | code, 0, 1, 0, record ? 1 : 0, 0, 0, 0, 0],
-    ...query.slice(12, end + 5),
-    ...(record ? a : []),
-  ]);
-}
-
-const QUESTION = { name: "example.com", recordType: "A" } as const;
-
-Deno.test("dnsProbe() is ok with a record", async () => {
-  await using server = await nameServer((query) => answered(query, 0, true));
-  const { resolver } = server;
-  const outcome = await dnsProbe({ ...QUESTION, resolver }, 5_000);
-  assertEquals(outcome.state, "ok", JSON.stringify(outcome));
-});
-
-Deno.test("dnsProbe() fails in phase dns for a name that does not exist", async () => {
-  await using server = await nameServer((query) => answered(query, 3, false));
-  const { resolver } = server;
-  assertEquals(failure(await dnsProbe({ ...QUESTION, resolver }, 5_000)), [
-    "dns",
-    `dns://127.0.0.1:${resolver.port}/example.com?type=A: looking up the name: the name does not exist, or has no record of this type`,
-  ]);
-});
-
-Deno.test("dnsProbe() gives up at its deadline on a resolver that does not answer", async () => {
-  await using server = await nameServer();
-  const { resolver } = server;
-  assertEquals(failure(await dnsProbe({ ...QUESTION, resolver }, 60)), [
-    "dns",
-    `dns://127.0.0.1:${resolver.port}/example.com?type=A: looking up the name: no answer within 0.06 s`,
-  ]);
-});

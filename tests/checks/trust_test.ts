@@ -7,12 +7,15 @@ import { failed, ok } from "../fakes/checks.ts";
 const URL_TEXT = "https://kubenurse.example/alwayshappy";
 const UNKNOWN = failed({
   phase: "tls",
-  message: "unable to verify the first certificate",
+  message: "in the TLS handshake: the certificate cannot be verified",
 });
-const UNTRUSTED = failed({ phase: "tls", message: "self-signed certificate" });
+const UNTRUSTED = failed({
+  phase: "tls",
+  message: "chain: the certificate cannot be verified",
+});
 const WRONG_NAME = failed({
   phase: "tls",
-  message: "Hostname/IP does not match certificate's altnames",
+  message: "the certificate is for example.com, not for localhost",
 });
 const GATEWAY = failed({ phase: "status", code: 502, message: "answered 502" });
 
@@ -21,11 +24,14 @@ type Trust = "cluster" | "well-known" | "insecure" | "any";
 
 function setup(
   answer: (trust: Trust, url: string) => Outcome,
-  { ca = () => Promise.resolve(["PEM"]), insecure = false }: {
+  { ca = () => Promise.resolve(["PEM"]), insecure = false, seen }: {
     ca?: () => Promise<readonly string[]>;
     insecure?: boolean;
+    /** What a look at the certificate tells. */
+    seen?: string;
   } = {},
 ) {
+  const looks: number[] = [];
   const tries: [Trust, number][] = [];
   const probe = trusting<HttpRequest>(
     (request, timeoutMs) => {
@@ -39,9 +45,17 @@ function setup(
       tries.push([trust, timeoutMs]);
       return Promise.resolve(answer(trust, request.url));
     },
-    { server: httpsOrigin, ca, insecure },
+    {
+      server: httpsOrigin,
+      ca,
+      insecure,
+      look(_, timeoutMs) {
+        looks.push(timeoutMs);
+        return Promise.resolve(seen);
+      },
+    },
   );
-  return { tries, probe: (url = URL_TEXT) => probe({ url }, 5_000) };
+  return { tries, looks, probe: (url = URL_TEXT) => probe({ url }, 5_000) };
 }
 
 const CASES: readonly {
@@ -181,6 +195,37 @@ Deno.test("trusting() trusts the well-known CAs when there are no others or they
     assertEquals(await probe(), UNKNOWN);
     assertEquals(tries, [["any", 5_000]]);
   }
+});
+
+const SEEN = "it expired on 2026-11-22";
+const LOOKS: readonly [string, Outcome, Outcome, number[]][] = [
+  ["of a certificate that nobody vouches for", UNKNOWN, UNKNOWN, [4_980]],
+  ["of no certificate for the wrong name", WRONG_NAME, UNKNOWN, []],
+  ["of no certificate that a well-known CA vouches for", UNKNOWN, ok(), []],
+];
+for (const [name, cluster, wellKnown, want] of LOOKS) {
+  Deno.test(`trusting() takes a look ${name}`, async () => {
+    const { probe, looks } = setup(
+      (trust) => trust === "cluster" ? cluster : wellKnown,
+      { seen: SEEN },
+    );
+    const outcome = await probe();
+    assertEquals(looks, want);
+    if (want.length === 0) return;
+    assertEquals(outcome, {
+      ...UNKNOWN,
+      message: `${UNKNOWN.message}: ${SEEN}`,
+    });
+  });
+}
+
+Deno.test("trusting() takes no look when there is no time left", async () => {
+  const { probe, looks } = setup(
+    (trust) => trust === "cluster" ? UNKNOWN : { ...UNKNOWN, seconds: 4.99 },
+    { seen: SEEN },
+  );
+  assertEquals(await probe(), UNKNOWN);
+  assertEquals(looks, []);
 });
 
 Deno.test("trusting() reads the CA anew each time", async () => {
