@@ -16,7 +16,12 @@ import { OptionError, parseOptions, USAGE } from "./scale/options.ts";
 import type { Options } from "./scale/options.ts";
 import { population, sizes } from "./scale/population.ts";
 import { relay } from "./scale/relay.ts";
-import { compiled, settingsRows, VARIANTS } from "./scale/settings.ts";
+import {
+  agentVariants,
+  binaryOf,
+  RUNTIME,
+  settingsRows,
+} from "./scale/settings.ts";
 import type { Variant } from "./scale/settings.ts";
 import { MALLOC, seconds, table } from "./process.ts";
 
@@ -81,7 +86,8 @@ async function main(options: Options) {
       env: options.env,
     },
   };
-  if (options.settings) await compareSettings(place, options);
+  const variants = options.settings ? RUNTIME : agentVariants(options.vary);
+  if (variants.length > 1) await compareSettings(place, options, variants);
   else await compareSizes(place, options);
   const { node, pod, slices } = await sizes(api, fakes);
   print(
@@ -108,14 +114,22 @@ async function compareSizes(place: Place, options: Options) {
 }
 
 /** All variants once, then all again, so that what drifts meets all of them. */
-async function compareSettings(place: Place, options: Options) {
+async function compareSettings(
+  place: Place,
+  options: Options,
+  variants: readonly Variant[],
+) {
   const measured = new Map<Variant, Figures[]>();
   await grow(place, options.sizes.at(-1)!);
   for (let run = 1; run <= RUNS; run++) {
-    for (const variant of VARIANTS) {
+    for (const variant of variants) {
       say(`${variant.name}, run ${run} of ${RUNS} ...`);
-      const { malloc } = variant;
-      const agent = { ...place.agent, binary: await compiled(variant), malloc };
+      const agent = {
+        ...place.agent,
+        binary: await binaryOf(variant, options.binary),
+        malloc: variant.malloc,
+        env: { ...options.env, ...variant.env },
+      };
       const figures = await measure({ ...place, agent }, options);
       measured.set(variant, [...measured.get(variant) ?? [], figures]);
       say(table(settingsRows(measured)));

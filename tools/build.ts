@@ -15,4 +15,4 @@ import { V8_FLAGS } from "./v8_flags.ts";
 
 await Deno.mkdir("dist", { recursive: true });
 await run(Deno.execPath(), ["bundle", "--minify", "-o", BUNDLE, "main.ts"]);
-await compile("dist/kubenurse", V8_FLAGS, Deno.args[0]);
+await compile("dist/kubenurse", V8_FLAGS, { target: Deno.args[0] });

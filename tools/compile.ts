@@ -21,12 +21,13 @@ export async function run(
 /**
  * Compiles {@linkcode BUNDLE} to the file `out`.
  *
- * @param target For example `aarch64-unknown-linux-gnu`; not given: this machine's.
+ * @param options `target` is for example `aarch64-unknown-linux-gnu`; not given:
+ * this machine's.
  */
 export async function compile(
   out: string,
   v8Flags: string,
-  target?: string,
+  { target, quiet = false }: { target?: string; quiet?: boolean } = {},
 ): Promise<void> {
   const preload = Deno.env.get("DENORT_PRELOAD");
   await run(Deno.env.get("DENO") ?? Deno.execPath(), [
@@ -35,6 +36,7 @@ export async function compile(
     "--no-lock",
     "--no-check",
     "--no-prompt",
+    ...(quiet ? ["--quiet"] : []),
     ...PERMISSIONS,
     ...(v8Flags ? [`--v8-flags=${v8Flags}`] : []),
     ...(preload ? ["--preload", preload] : []),

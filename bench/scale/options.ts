@@ -4,6 +4,8 @@
  * @module
  */
 
+import { parseArgs } from "node:util";
+
 /** What to measure. */
 export interface Options {
   /** Numbers of nodes, rising. */
@@ -14,6 +16,8 @@ export interface Options {
   readonly restartsPerS: number;
   /** Compare V8's and the allocator's settings at the last size instead. */
   readonly settings: boolean;
+  /** Compare these values of the agent's settings there instead. */
+  readonly vary: Readonly<Record<string, readonly string[]>>;
   readonly binary: string;
   /** Settings of the agent that differ from the manifests'. */
   readonly env: Readonly<Record<string, string>>;
@@ -27,7 +31,9 @@ export const USAGE = `usage: deno task bench:scale [OPTION...]
   --restarts 1               restarts of Pods a second meanwhile
   --env NAME=VALUE           a setting of the agent; may be repeated
   --binary dist/kubenurse    the agent
-  --settings                 instead: compare V8 and allocator settings at the last size
+  --settings                 instead, at the last size: compare V8's and the allocator's settings
+  --vary NAME=VALUE,VALUE    instead, at the last size: compare values of a setting of the
+                             agent with the default; may be repeated
 `;
 
 /** An argument that cannot be used. */
@@ -35,56 +41,72 @@ export class OptionError extends Error {
   override readonly name = "OptionError";
 }
 
+const TEXT = { type: "string" } as const;
+const TEXTS = {
+  type: "string",
+  multiple: true,
+  default: [] as string[],
+} as const;
+
 /** @throws {OptionError} With one line that says which argument is wrong. */
 export function parseOptions(args: readonly string[]): Options {
-  const values: Record<string, string> = {
-    "--sizes": "10,100,1000,5000",
-    "--seconds": "120",
-    "--heartbeats": "17",
-    "--restarts": "1",
-    "--binary": "dist/kubenurse",
+  const given = read(args);
+  return {
+    sizes: sizesOf(given.sizes),
+    seconds: number("--seconds", given.seconds, 1),
+    heartbeatsPerS: number("--heartbeats", given.heartbeats, 0),
+    restartsPerS: number("--restarts", given.restarts, 0),
+    settings: given.settings,
+    vary: Object.fromEntries(
+      given.vary.map((text) => pair("--vary", text))
+        .map(([name, values]) => [name, values.split(",")]),
+    ),
+    binary: given.binary,
+    env: Object.fromEntries(given.env.map((text) => pair("--env", text))),
   };
-  const env: Record<string, string> = {};
-  let settings = false;
-  const rest = [...args];
-  while (rest.length > 0) {
-    const name = rest.shift()!;
-    if (name === "--settings") {
-      settings = true;
-      continue;
-    }
-    const value = rest.shift();
-    const [, key, text] = /^(\w+)=(.*)$/s.exec(value ?? "") ?? [];
-    if (name === "--env" && key !== undefined) env[key] = text!;
-    else if (name in values && value) values[name] = value;
-    else {
-      const given = value === undefined ? name : `${name} ${value}`;
-      throw new OptionError(`Cannot read ${given}: see --help`);
-    }
+}
+
+function read(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        sizes: { ...TEXT, default: "10,100,1000,5000" },
+        seconds: { ...TEXT, default: "120" },
+        heartbeats: { ...TEXT, default: "17" },
+        restarts: { ...TEXT, default: "1" },
+        binary: { ...TEXT, default: "dist/kubenurse" },
+        settings: { type: "boolean", default: false },
+        env: TEXTS,
+        vary: TEXTS,
+      },
+    }).values;
+  } catch (error) {
+    throw new OptionError(`${(error as Error).message}: see --help`);
   }
-  const number = (name: string, least: number) => {
-    const value = Number(values[name]);
-    if (value >= least) return value;
-    throw new OptionError(`Cannot read ${name} ${values[name]}: see --help`);
-  };
-  const sizes = values["--sizes"]!.split(",").map(Number);
-  const rising = sizes.every((n, i) =>
+}
+
+function wrong(name: string, text: string): OptionError {
+  return new OptionError(`Cannot read ${name} ${text}: see --help`);
+}
+
+function number(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text !== "" && value >= least) return value;
+  throw wrong(name, text);
+}
+
+function sizesOf(text: string): number[] {
+  const sizes = text.split(",").map(Number);
+  const areRising = sizes.every((n, i) =>
     Number.isInteger(n) && n >= 2 && n > (sizes[i - 1] ?? 0)
   );
-  if (!rising) {
-    throw new OptionError(
-      `Cannot read --sizes ${
-        values["--sizes"]
-      }: expected rising numbers, 2 or more each`,
-    );
-  }
-  return {
-    sizes,
-    seconds: number("--seconds", 1),
-    heartbeatsPerS: number("--heartbeats", 0),
-    restartsPerS: number("--restarts", 0),
-    settings,
-    binary: values["--binary"]!,
-    env,
-  };
+  if (areRising) return sizes;
+  throw wrong("--sizes", text);
+}
+
+function pair(name: string, text: string): [string, string] {
+  const [, key, value] = /^(\w+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined) throw wrong(name, text);
+  return [key, value!];
 }

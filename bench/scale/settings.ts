@@ -1,5 +1,5 @@
 /**
- * Settings of V8 and of glibc's allocator to compare.
+ * Settings to compare: of V8, of glibc's allocator, and of the agent.
  *
  * @module
  */
@@ -11,26 +11,31 @@ import type { Figures } from "./figures.ts";
 /** One way to compile and to start the agent. */
 export interface Variant {
   readonly name: string;
-  /** As for `--v8-flags`. */
-  readonly v8: string;
+  /** As for `--v8-flags`; not given: the binary that was built. */
+  readonly v8?: string;
   /** Environment for the allocator. */
   readonly malloc: Readonly<Record<string, string>>;
+  /** Settings of the agent. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const { MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_ } = MALLOC;
 const FLAGS = V8_FLAGS.split(",");
 
 function withMalloc(name: string, malloc: Variant["malloc"]): Variant {
-  return { name: `glibc: ${name}`, v8: V8_FLAGS, malloc };
+  return { name: `glibc: ${name}`, malloc };
 }
 
 function withV8(name: string, flags: readonly string[]): Variant {
   return { name: `V8: ${name}`, v8: flags.join(","), malloc: MALLOC };
 }
 
-/** The one in use, what it is without each of its parts, and what could be added. */
-export const VARIANTS: readonly Variant[] = [
-  { name: "as built", v8: V8_FLAGS, malloc: MALLOC },
+/**
+ * Of V8 and the allocator: what is in use, that without each of its parts, and
+ * what could be added.
+ */
+export const RUNTIME: readonly Variant[] = [
+  { name: "as built", malloc: MALLOC },
   withMalloc("nothing set", {}),
   withMalloc("without MALLOC_TRIM_THRESHOLD_", { MALLOC_ARENA_MAX }),
   withMalloc("without MALLOC_ARENA_MAX", { MALLOC_TRIM_THRESHOLD_ }),
@@ -51,11 +56,29 @@ export const VARIANTS: readonly Variant[] = [
   ].map((flag) => withV8(`and ${flag}`, [...FLAGS, flag])),
 ];
 
-/** Compiles the agent for a variant; the path of the binary. */
-export async function compiled({ v8 }: Variant): Promise<string> {
+/** Of the agent: each value of each variable by itself, beside the defaults. */
+export function agentVariants(
+  vary: Readonly<Record<string, readonly string[]>>,
+): readonly Variant[] {
+  const set = Object.entries(vary).flatMap(([name, values]) =>
+    values.map((value) => ({
+      name: `${name}=${value}`,
+      malloc: MALLOC,
+      env: { [name]: value },
+    }))
+  );
+  return [{ name: "defaults", malloc: MALLOC }, ...set];
+}
+
+/** The binary of a variant, compiled if need be. */
+export async function binaryOf(
+  { v8 }: Variant,
+  built: string,
+): Promise<string> {
+  if (v8 === undefined) return built;
   const out = `dist/bench/kubenurse${v8.replace(/\W+/g, "_")}`;
   await Deno.mkdir("dist/bench", { recursive: true });
-  await compile(out, v8);
+  await compile(out, v8, { quiet: true });
   return out;
 }
 
@@ -69,12 +92,18 @@ export function settingsRows(
     return least === most ? least! : `${least} to ${most}`;
   };
   return [
-    ["setting", "RSS, peak, MB", "RSS at the end, MB", "CPU, ms per s"],
+    [
+      ...["setting", "RSS, peak, MB", "RSS at the end, MB", "CPU, ms per s"],
+      ...["series", "/metrics, KB", "start to first round, ms"],
+    ],
     ...[...measured].map(([{ name }, runs]) => [
       name,
       range(runs.map((f) => f.peakMb)),
       range(runs.map((f) => f.rssMb)),
       range(runs.map((f) => f.cpuMsPerS), 1),
+      range(runs.map((f) => f.series)),
+      range(runs.map((f) => f.metricsBytes / 1e3), 1),
+      range(runs.map((f) => f.firstRoundMs)),
     ]),
   ];
 }
