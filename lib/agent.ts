@@ -17,6 +17,7 @@ import type { CheckDeps } from "./checks/sources.ts";
 import { httpsOrigin, serverOf, trusting } from "./checks/trust.ts";
 import type { Config } from "./config/config.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
+import { createSweep } from "./discovery/sweep.ts";
 import { createHandler } from "./http/routes.ts";
 import type { Handler } from "./http/routes.ts";
 import { createIncoming } from "./http/incoming.ts";
@@ -95,6 +96,16 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   });
   const neighbours = () =>
     config.checks.neighbourhood ? discovery.neighbours() : [];
+  const sweep = createSweep({
+    perRound: config.sweep,
+    intervalMs: config.intervalMs,
+    wall: clock.wall,
+  });
+  /** Whose turn it is; each call is a turn. */
+  const partners = () =>
+    config.checks.neighbourhood
+      ? sweep.partners(discovery.others()).map(discovery.asNeighbour)
+      : [];
 
   const udpLoss = config.checkUdp
     ? createUdpLoss({
@@ -117,6 +128,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     listAgeSeconds: discovery.ageSeconds,
     backends: backends.distinct,
     ...(udpLoss ? { udpLoss: udpLoss.ratios } : {}),
+    sweepFailing: sweep.failing,
     ...deps.process,
   }, {
     ...deps.build,
@@ -171,7 +183,14 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     impossible: deps.impossible,
   };
 
-  const recorder = createRecorder({ clock, log, metrics, results, backends });
+  const recorder = createRecorder({
+    clock,
+    log,
+    metrics,
+    results,
+    backends,
+    sweep,
+  });
   let retired = false;
 
   /** All nodes with a ready agent, where the neighbours and this one are all there are. */
@@ -246,7 +265,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
         {
           clock,
           random: deps.random,
-          checks: () => checksFor(config, neighbours(), checkDeps),
+          checks: () => checksFor(config, neighbours(), partners(), checkDeps),
           isStillThere: discovery.isStillThere,
           answered: discovery.answered,
           outcome(check, outcome) {

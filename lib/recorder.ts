@@ -5,8 +5,9 @@
  * @module
  */
 import type { Backends } from "./backends.ts";
-import { eventOf } from "./checks/check.ts";
-import type { Check, Outcome } from "./checks/check.ts";
+import { countedAs, eventOf } from "./checks/check.ts";
+import type { Check, Failed, Outcome } from "./checks/check.ts";
+import type { Sweep } from "./discovery/sweep.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Clock } from "./platform.ts";
@@ -29,6 +30,7 @@ export interface RecorderDeps {
   readonly metrics: Pick<Metrics, "observe" | "round" | "forget">;
   readonly results: Results;
   readonly backends: Pick<Backends, "record">;
+  readonly sweep: Pick<Sweep, "failed" | "answered">;
 }
 
 /** Series of a node that has left go after this, so that a last scrape sees them. */
@@ -42,7 +44,7 @@ const STARTING_MS = 15_000;
 
 /** Makes the recorder of one agent. */
 export function createRecorder(deps: RecorderDeps): Recorder {
-  const { clock, log, metrics, results, backends } = deps;
+  const { clock, log, metrics, results, backends, sweep } = deps;
   /** When each type of check was last made, monotonic milliseconds. */
   const lastMade = new Map<string, number>();
   const succeeded = new Set<string>();
@@ -50,23 +52,39 @@ export function createRecorder(deps: RecorderDeps): Recorder {
 
   /** What counts of an outcome: see {@linkcode STARTING_MS}. */
   function counted({ type, throughService }: Check, outcome: Outcome): Outcome {
+    if (!throughService) return outcome;
     if (outcome.state === "ok") succeeded.add(type);
-    const starting = throughService && !succeeded.has(type) &&
+    const starting = !succeeded.has(type) &&
       clock.now() - startedAt < STARTING_MS;
     return starting && outcome.state === "failed"
       ? { state: "skipped", reason: `starting: ${outcome.message}` }
       : outcome;
   }
 
+  /** Of the sweep, only what fails is kept, and what has just ceased to. */
+  function isKept(type: string, node: string, outcome: Outcome): boolean {
+    if (outcome.state !== "failed") {
+      sweep.answered(node);
+      return results.get(type)?.outcome.state === "failed";
+    }
+    if (sweep.failed(node)) return true;
+    log.warn("check is failing, one of too many to be made again", {
+      type,
+      ...words(outcome),
+    });
+    return false;
+  }
+
   /** Checks that are made no more leave the results at once, the metrics later. */
-  function forget(types: ReadonlySet<string>) {
+  function forget(checks: readonly Check[]) {
+    const types = new Set(checks.map(({ type }) => type));
     for (const { type, failures } of results.keepOnly(types)) {
       log.info(
         "check has ended while it was failing: it is no neighbour any more",
         { type, failures },
       );
     }
-    for (const type of types) lastMade.set(type, clock.now());
+    for (const check of checks) lastMade.set(countedAs(check), clock.now());
     for (const [type, at] of lastMade) {
       if (clock.now() - at <= FORGET_MS) continue;
       metrics.forget(type);
@@ -79,13 +97,15 @@ export function createRecorder(deps: RecorderDeps): Recorder {
     outcome(check, outcome) {
       const result = counted(check, outcome);
       if (check.throughService) backends.record(check.type, result);
-      metrics.observe(check.type, result);
-      const change = results.record(check.type, result, clock.wall());
+      metrics.observe(countedAs(check), result);
+      const { type, sweep, neighbour } = check;
+      if (sweep && !isKept(type, neighbour?.nodeName ?? "", result)) return;
+      const change = results.record(type, result, clock.wall());
       if (change) tell(log, change);
     },
     round(checks, seconds) {
       metrics.round(seconds);
-      forget(new Set(checks.map(({ type }) => type)));
+      forget(checks);
       if (!results.isComplete()) {
         const states = results.all().map(({ outcome }) => outcome.state);
         log.info("the first round is done", {
@@ -103,12 +123,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
 function tell(log: Log, { kind, result, before }: Change) {
   const { type, outcome } = result;
   if (kind === "failing" && outcome.state === "failed") {
-    log.warn("check is failing", {
-      type,
-      event: eventOf(outcome),
-      phase: outcome.phase,
-      error: outcome.message,
-    });
+    log.warn("check is failing", { type, ...words(outcome) });
   } else if (kind === "recovered" && before) {
     log.info("check has recovered", {
       type,
@@ -118,4 +133,12 @@ function tell(log: Log, { kind, result, before }: Change) {
       ),
     });
   }
+}
+
+function words(failure: Failed) {
+  return {
+    event: eventOf(failure),
+    phase: failure.phase,
+    error: failure.message,
+  };
 }

@@ -681,3 +681,108 @@ udpTest(
   },
   {},
 );
+
+const SWEEPING: LoneAgentOptions = {
+  nodes: ["node-2", "node-3", "node-4"],
+  env: { KUBENURSE_NEIGHBOUR_LIMIT: "1" }, // node-2, by the ring
+};
+const SWEPT = 'kubenurse_request_count{type="path_sweep"}';
+
+/** Lines of `/metrics` that have a name of a node. */
+async function named({ url }: LoneAgent, node: string): Promise<string[]> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return text.split("\n").filter((line) => line.includes(node));
+}
+
+agentTest(
+  "checks those that are no neighbours in turn, all under one type",
+  async (all) => {
+    const { alive, metric, neighbours } = all;
+    await healthy(all);
+    await eventually(() => metric(SWEPT), (n) => n! >= 4);
+    const { body } = await alive();
+    assertEquals(
+      Object.keys(body).filter((key) => key.startsWith("path_")),
+      ["path_node-2"],
+    );
+    for (const node of ["node-3", "node-4"]) {
+      const { requests } = neighbours.get(node)!;
+      assert(requests.length > 0);
+      assert(requests.every((one) => !one.has("kubenurse-neighbour-origin")));
+      assertEquals(await named(all, node), []);
+    }
+    const made = await metric("kubenurse_rounds_total");
+    assert(await metric(SWEPT)! as number <= made! + 2, "one in each round");
+  },
+  SWEEPING,
+);
+
+agentTest(
+  "names a node that fails in its turn, until it answers",
+  async (all) => {
+    const { alive, log, metric, neighbours } = all;
+    await healthy(all);
+    await eventually(() => metric(SWEPT), (n) => n! >= 2);
+    const three = neighbours.get("node-3")!;
+    three.answer = 503;
+    const failing = 'kubenurse_sweep_failing{target_node="node-3"}';
+    const count = errorEvents("path_sweep", "status_code_503");
+    await eventually(() => metric(count), (n) => n! >= 5);
+    assertEquals(await metric(failing), 1);
+    assertEquals(await metric(errors("path_sweep")), await metric(count));
+    const { status, body } = await alive();
+    assertEquals(status, 500);
+    assertMatch(
+      String(body["path_node-3"]),
+      /\/alwayshappy: .*503.* \(phase status, failing since .*, \d+ in a row\)$/,
+    );
+    assertEquals(body["path_node-4"], undefined);
+    assertEquals(await named(all, "node-3"), [`${failing} 1`]);
+
+    three.answer = undefined;
+    const well = await eventually(alive, ({ status }) => status === 200);
+    await rounds(all);
+    assertEquals((await alive()).body["path_node-3"], undefined);
+    assertEquals(well.body["path_node-2"], "ok");
+    assertEquals(await named(all, "node-3"), []);
+    const about = log.lines.flatMap((line, i) =>
+      log.fields[i]!.type === "path_node-3" ? [line] : []
+    );
+    assertEquals(about, ["warn check is failing", "info check has recovered"]);
+  },
+  SWEEPING,
+);
+
+agentTest(
+  "ceases to name a node that failed in its turn and has gone",
+  async (all) => {
+    const { alive, api, clock, metric, neighbours } = all;
+    await healthy(all);
+    neighbours.get("node-4")!.answer = 503;
+    await eventually(alive, ({ body }) => "path_node-4" in body);
+    api.setPods(
+      ["node-2", "node-3"].map((node) => podOf(node, neighbours.get(node)!)),
+    );
+    const { body } = await eventually(alive, ({ status }) => {
+      clock.jump(1_000);
+      return status === 200;
+    });
+    assertEquals(body["path_node-4"], undefined);
+    assertEquals(
+      await metric('kubenurse_sweep_failing{target_node="node-4"}'),
+      undefined,
+    );
+  },
+  SWEEPING,
+);
+
+agentTest(
+  "checks neighbours alone where there is no sweep",
+  async (all) => {
+    await healthy(all);
+    await rounds(all, 3);
+    assertEquals(all.neighbours.get("node-3")!.requests.length, 0);
+    assertEquals(await all.metric(SWEPT), undefined);
+  },
+  { ...SWEEPING, env: { ...SWEEPING.env, KUBENURSE_SWEEP: "0" } },
+);

@@ -77,6 +77,11 @@ export interface Check {
   readonly type: string;
   /** Whom a check of a path is for. */
   readonly neighbour?: Neighbour;
+  /**
+   * Of the sweep: counted together with all others of the sweep, and kept only
+   * while it fails.
+   */
+  readonly sweep?: boolean;
   /** Goes through the Service, which may have no other backend than this agent. */
   readonly throughService?: boolean;
   /**
@@ -85,6 +90,14 @@ export interface Check {
    * @param timeoutMs Deadline, in milliseconds, after which the outcome is a failure.
    */
   run(timeoutMs: number): Promise<Outcome>;
+}
+
+/** The value of the label `type` under which the checks of the sweep are counted. */
+const SWEEP_TYPE = "path_sweep";
+
+/** The value of the label `type` under which a check is counted. */
+export function countedAs({ type, sweep }: Check): string {
+  return sweep ? SWEEP_TYPE : type;
 }
 
 /**

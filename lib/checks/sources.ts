@@ -44,10 +44,15 @@ export function pathType(node: string): string {
   return `path_${node}`;
 }
 
-/** All checks to make now, in the order in which `/alive` shows them. */
+/**
+ * All checks to make now, in the order in which `/alive` shows them.
+ *
+ * @param partners Those whose turn in the sweep it is.
+ */
 export function checksFor(
   config: Config,
   neighbours: readonly Neighbour[],
+  partners: readonly Neighbour[],
   deps: CheckDeps,
 ): Check[] {
   const { checks } = config;
@@ -63,6 +68,7 @@ export function checksFor(
     me("me_service", config.serviceUrl, checks.meService, deps),
     ...neighbours.map((neighbour) => path(neighbour, deps)),
     ...config.extraChecks.map((check) => extra(check, deps)),
+    ...(deps.impossible?.path ? [] : partners.map((one) => swept(one, deps))),
   ];
 }
 
@@ -121,6 +127,17 @@ function path(neighbour: Neighbour, deps: CheckDeps): Check {
         request,
         timeoutMs,
       ),
+  };
+}
+
+/** One small request, and no word of who asks: an agent counts only its neighbours. */
+function swept(partner: Neighbour, deps: CheckDeps): Check {
+  const request = { url: `${partner.url}/alwayshappy` };
+  return {
+    type: pathType(partner.nodeName),
+    neighbour: partner,
+    sweep: true,
+    run: (timeoutMs) => deps.http(request, timeoutMs),
   };
 }
 

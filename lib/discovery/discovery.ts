@@ -11,8 +11,13 @@ import { agentList } from "./agent_list.ts";
 import { autoSource } from "./auto_source.ts";
 import { cordonedNodes } from "./cordoned.ts";
 import { lookUps } from "./look_ups.ts";
-import { choiceHoldsUntil, chooseNeighbours, ownPod } from "./neighbours.ts";
-import type { Neighbour } from "./neighbours.ts";
+import {
+  choiceHoldsUntil,
+  chooseNeighbours,
+  ownPod,
+  toNeighbour,
+} from "./neighbours.ts";
+import type { Agent, Chosen, Neighbour } from "./neighbours.ts";
 import { spreadMs } from "./pace.ts";
 import { podSource } from "./pod_source.ts";
 import { seeker } from "./seeker.ts";
@@ -23,6 +28,10 @@ import type { Source } from "./source.ts";
 export interface Discovery {
   /** Whom to probe now. */
   neighbours(): readonly Neighbour[];
+  /** All others that could be neighbours, in the order of the ring from this agent on. */
+  others(): readonly Agent[];
+  /** An agent with the address to probe. */
+  asNeighbour(agent: Agent): Neighbour;
   /** Why the newest attempt to list them failed; `undefined`: it did not. */
   error(): string | undefined;
   /** Age of the list, seconds; `undefined`: there is none yet. */
@@ -110,10 +119,10 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     readonly of: readonly unknown[];
     /** Milliseconds since 1970. */
     readonly until: number;
-    readonly neighbours: readonly Neighbour[];
+    readonly choice: Chosen;
   } | undefined;
 
-  function neighbours(): readonly Neighbour[] {
+  function choice(): Chosen {
     const { agents } = list.state();
     const node = nodeName();
     const of = [agents, cordoned.nodes(), node];
@@ -122,13 +131,13 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       !chosen || wall > chosen.until ||
       of.some((one, i) => one !== chosen!.of[i])
     ) {
-      const neighbours = chooseNeighbours(
+      const choice = chooseNeighbours(
         { agents, cordoned: cordoned.nodes() },
         { ...deps, nodeName: node, wall },
       );
-      chosen = { of, until: choiceHoldsUntil(agents, wall), neighbours };
+      chosen = { of, until: choiceHoldsUntil(agents, wall), choice };
     }
-    return chosen.neighbours;
+    return chosen.choice;
   }
 
   async function isStillThere(
@@ -183,18 +192,21 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
         cordoned: cordoned.nodes(),
       },
       { ...deps, nodeName: nodeName(), limit: 0, wall: clock.wall() },
-    );
+    ).neighbours;
   }
 
   /** Nodes of neighbours of which the list alone does not tell all, and this one. */
   function lacking(): readonly string[] {
     const own = ownPod(list.state().agents, deps.podName);
-    return [...neighbours(), ...(own ? [own] : [])]
+    return [...choice().neighbours, ...(own ? [own] : [])]
       .filter(({ hostIp }) => hostIp === "").map(({ nodeName }) => nodeName);
   }
 
   return {
-    neighbours,
+    neighbours: () => choice().neighbours,
+    others: () => choice().others,
+    asNeighbour: (agent) =>
+      toNeighbour(agent, ownPod(list.state().agents, deps.podName)),
     error: () => list.state().error,
     ageSeconds() {
       const { asOf } = list.state();

@@ -134,8 +134,15 @@ export function ownPod(
   return agents.find((agent) => agent.podName === podName);
 }
 
+/** Whom to probe, and whom not; both in the order of the ring, from this agent on. */
+export interface Chosen {
+  readonly neighbours: readonly Neighbour[];
+  /** Those for whom there was no room. */
+  readonly others: readonly Agent[];
+}
+
 /**
- * The neighbours to probe, in the order of the ring.
+ * The neighbours to probe.
  *
  * A Pod on a node whose kubelet is gone is not ready and is a neighbour still:
  * that node is the one to be told about. Only a young Pod that is not ready is
@@ -144,7 +151,7 @@ export function ownPod(
 export function chooseNeighbours(
   { agents, cordoned }: Neighbourhood,
   choice: Choice,
-): Neighbour[] {
+): Chosen {
   const own = ownPod(agents, choice.podName);
   const self = choice.nodeName ?? own?.nodeName;
 
@@ -161,12 +168,15 @@ export function chooseNeighbours(
     const other = byNode.get(agent.nodeName);
     if (!other || isBetter(agent, other)) byNode.set(agent.nodeName, agent);
   }
-  const ring = followers(
+  const { chosen, others } = followers(
     { node: self ?? choice.podName ?? "", zone: own?.zone ?? "" },
     [...byNode].map(([node, { zone }]) => ({ node, zone })),
     choice.limit,
   );
-  return ring.map((node) => toNeighbour(byNode.get(node)!, own));
+  return {
+    neighbours: chosen.map((node) => toNeighbour(byNode.get(node)!, own)),
+    others: others.map((node) => byNode.get(node)!),
+  };
 }
 
 /** Until when a choice holds if nothing else changes, milliseconds since 1970. */
@@ -192,8 +202,11 @@ function isBetter(a: Agent, b: Agent): boolean {
   return a.podName < b.podName;
 }
 
-/** With two address families, the one that this agent's Pod has as its first. */
-function toNeighbour(agent: Agent, own: Agent | undefined): Neighbour {
+/**
+ * An agent with the address to probe: of two address families, the one that this
+ * agent's Pod has as its first.
+ */
+export function toNeighbour(agent: Agent, own: Agent | undefined): Neighbour {
   const wanted = own?.ips[0]?.includes(":");
   const ip = agent.ips.find((ip) => ip.includes(":") === wanted) ??
     agent.ips[0]!;

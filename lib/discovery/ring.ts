@@ -14,29 +14,42 @@ export interface RingNode {
   readonly zone: string;
 }
 
+/** All nodes but one, as they follow it on the ring, the nearest first. */
+export interface Followers {
+  /** Those that it probes. */
+  readonly chosen: string[];
+  readonly others: string[];
+}
+
 /**
- * The nodes that `self` probes, the nearest on the ring first: of each other zone
- * at least one, where `limit` and the zone's size allow, see {@linkcode spread}.
+ * The nodes that `self` probes: of each other zone at least one, where `limit` and
+ * the zone's size allow, see {@linkcode spread}.
  *
  * @param nodes `self` and repeated names in it do not count.
- * @param limit Most nodes to return; 0 means all.
+ * @param limit Most nodes to choose; 0 means all.
  */
 export function followers(
   self: RingNode,
   nodes: readonly RingNode[],
   limit: number,
-): string[] {
-  const others = nodes.filter(({ node }) => node !== self.node);
-  const ring = ringOrder([...others, self]);
-  const n = ring.length;
+): Followers {
+  const ring = ringOrder([
+    ...nodes.filter(({ node }) => node !== self.node),
+    self,
+  ]);
   const own = ring.indexOf(self);
-  const all = limit === 0 || limit >= n - 1;
-  const steps = all
-    ? ring.keys().map((step) => step + 1).take(n - 1)
-    : spread(zoneNumbers(ring), limit)
-      .subarray(own * limit, (own + 1) * limit)
-      .map((at) => (at - own + n) % n).sort();
-  return Array.from(steps, (step) => ring[(own + step) % n]!.node);
+  const after = [...ring.slice(own + 1), ...ring.slice(0, own)]
+    .map(({ node }) => node);
+  if (limit === 0 || limit >= after.length) {
+    return { chosen: after, others: [] };
+  }
+  const targets = spread(zoneNumbers(ring), limit)
+    .subarray(own * limit, (own + 1) * limit);
+  const probed = new Set(Array.from(targets, (at) => ring[at]!.node));
+  return {
+    chosen: after.filter((node) => probed.has(node)),
+    others: after.filter((node) => !probed.has(node)),
+  };
 }
 
 /** All nodes, each once, in the order of the ring. */

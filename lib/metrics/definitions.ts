@@ -54,6 +54,13 @@ export const DEFINITIONS = {
     help:
       "Checks that failed, by what failed: dns_done, connect_done, tls_handshake_done, wrote_request, status_code_<code>, round_trip_error, path_mtu.",
   },
+  sweepFailing: {
+    name: "kubenurse_sweep_failing",
+    kind: "gauge",
+    labels: ["target_node"],
+    help:
+      "1 for each node, at most 10, to which the path failed in its turn of the sweep and has not been well since.",
+  },
   certificate: {
     name: "kubenurse_certificate_days_left",
     kind: "gauge",

@@ -22,6 +22,8 @@ export interface Readings {
   backends(type: string): number | undefined;
   /** Share of UDP packets lost, by type; without it there are no metrics of UDP. */
   udpLoss?(): readonly (readonly [type: string, ratio: number])[];
+  /** Nodes that failed in the sweep, a few at most. */
+  sweepFailing(): readonly string[];
   /** Seconds of CPU time of this process. */
   cpuSeconds(): number;
   /** Bytes. */
@@ -122,6 +124,15 @@ export function createMetrics(
       for (const type of THROUGH_SERVICE) {
         const nodes = readings.backends(type);
         if (nodes !== undefined) this.set({ type }, nodes);
+      }
+    },
+  });
+  new Gauge({
+    ...options(DEFINITIONS.sweepFailing),
+    collect() {
+      this.reset();
+      for (const node of readings.sweepFailing()) {
+        this.set({ target_node: node }, 1);
       }
     },
   });

@@ -32,7 +32,7 @@ export interface PathLoss {
 
 /** The losses that one agent sees. */
 export interface UdpLoss {
-  /** A check has this outcome; sends a burst if it is a path's and went well. */
+  /** A check has this outcome; sends a burst if it is a neighbour's and went well. */
   checked(check: Check, outcome: Outcome): void;
   /** Drops the paths that are not among `types`. */
   keepOnly(types: ReadonlySet<string>): void;
@@ -119,8 +119,8 @@ export function createUdpLoss(
   }
 
   return {
-    checked({ type, neighbour }, outcome) {
-      if (!neighbour || outcome.state === "skipped") return;
+    checked({ type, neighbour, sweep }, outcome) {
+      if (!neighbour || sweep || outcome.state === "skipped") return;
       const path = pathOf(type);
       if (outcome.state === "failed") {
         path.unmeasured = "the check by HTTP fails";

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { countedAs } from "../../lib/checks/check.ts";
 import type { Check } from "../../lib/checks/check.ts";
 import {
   CHECK_HEADER,
@@ -73,7 +74,7 @@ async function outcomes(
 
 Deno.test("checksFor() makes all checks, each to its own target", async () => {
   const { asked, deps } = recording();
-  const checks = checksFor(config(), [neighbour(2), neighbour(3)], deps);
+  const checks = checksFor(config(), [neighbour(2), neighbour(3)], [], deps);
   assertEquals(await outcomes(checks), {
     api_server_direct: "ok",
     api_server_dns: "ok",
@@ -109,6 +110,7 @@ Deno.test("checksFor() makes the extra checks last, each by its own kind of prob
         "web:https://example.com/x|db:tcp://db:5432|cert:tls://example.com|names:dns://10.96.0.10/example.com",
     }),
     [neighbour(2)],
+    [],
     deps,
   ).slice(4);
   assertEquals(await outcomes(checks), {
@@ -126,9 +128,36 @@ Deno.test("checksFor() makes the extra checks last, each by its own kind of prob
   ]);
 });
 
+Deno.test("checksFor() makes the checks of the sweep last, one request each, without a word of who asks", async () => {
+  const { asked, deps } = recording({
+    mtu: { probe: () => Promise.reject(new Error("not for the sweep")) },
+  });
+  const checks = checksFor(config(), [], [neighbour(8), neighbour(9)], deps)
+    .slice(4);
+  assertEquals(await outcomes(checks), {
+    "path_node-8": "ok",
+    "path_node-9": "ok",
+  });
+  assertEquals(asked, [
+    ["probe", "http://10.0.0.8:8080/alwayshappy", undefined],
+    ["probe", "http://10.0.0.9:8080/alwayshappy", undefined],
+  ]);
+  assertEquals(checks.map(countedAs), ["path_sweep", "path_sweep"]);
+  assertEquals(checks.map((one) => one.neighbour?.nodeName), [
+    "node-8",
+    "node-9",
+  ]);
+});
+
+Deno.test("checksFor() leaves the sweep out where no path can be checked", () => {
+  const { deps } = recording({ impossible: { path: "not in a Pod" } });
+  const checks = checksFor(config(), [neighbour(2)], [neighbour(8)], deps);
+  assertEquals(checks.slice(4).map(({ type }) => type), ["path_node-2"]);
+});
+
 Deno.test("checksFor() says of a path whom it is for", () => {
   const [two] = [neighbour(2)];
-  const checks = checksFor(config(), [two!], recording().deps);
+  const checks = checksFor(config(), [two!], [], recording().deps);
   assertEquals(checks.map((check) => check.neighbour), [
     ...Array(4).fill(undefined),
     two,
@@ -143,7 +172,7 @@ Deno.test("checksFor() hands the deadline on", async () => {
       return Promise.resolve(ok());
     },
   });
-  for (const check of checksFor(config(), [neighbour(2)], deps).slice(2)) {
+  for (const check of checksFor(config(), [neighbour(2)], [], deps).slice(2)) {
     await check.run(1_234);
   }
   assertEquals(deadlines, [1_234, 1_234, 1_234]);
@@ -212,7 +241,7 @@ const ALL = [
 for (const { name, env, impossible, want } of SKIPPED) {
   Deno.test(`checksFor() skips ${name}`, async () => {
     const { asked, deps } = recording({ impossible });
-    const checks = checksFor(config(env), [neighbour(2)], deps);
+    const checks = checksFor(config(env), [neighbour(2)], [], deps);
     const all = Object.fromEntries(ALL.map((type) => [type, "ok"]));
     assertEquals(await outcomes(checks), { ...all, ...want });
     assertEquals(asked.length, ALL.length - Object.keys(want).length);
@@ -222,7 +251,7 @@ for (const { name, env, impossible, want } of SKIPPED) {
 Deno.test("checksFor() sends nothing of the API server's to others", async () => {
   const { asked, deps } = recording();
   const env = { KUBENURSE_SERVICE_URL: "https://10.96.0.1:443/version" };
-  const checks = checksFor(config(env), [], deps);
+  const checks = checksFor(config(env), [], [], deps);
   await checks.find(({ type }) => type === "me_service")!.run(5_000);
   assertEquals(asked, [[
     "probe",
@@ -233,7 +262,7 @@ Deno.test("checksFor() sends nothing of the API server's to others", async () =>
 
 Deno.test("checksFor() gives no two checks the same type", () => {
   const neighbours = [neighbour(2), neighbour(3), neighbour(4)];
-  const types = checksFor(config(), neighbours, recording().deps).map((c) =>
+  const types = checksFor(config(), neighbours, [], recording().deps).map((c) =>
     c.type
   );
   assertEquals(new Set(types).size, types.length);

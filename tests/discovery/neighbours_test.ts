@@ -24,7 +24,7 @@ function chosen(
   return chooseNeighbours(
     { agents, cordoned: new Set(cordoned) },
     { ...CHOICE, ...choice },
-  ).map(({ podName, url }) => `${podName} ${url}`).sort();
+  ).neighbours.map(({ podName, url }) => `${podName} ${url}`).sort();
 }
 
 const TWO = "kubenurse-2 http://10.0.0.2:8080";
@@ -209,8 +209,11 @@ Deno.test("chooseNeighbours() chooses of each other zone", () => {
   const zones = agents.flatMap((self) => {
     const { podName, nodeName } = self;
     const choice = { ...CHOICE, podName, nodeName, limit: 2 };
-    const chosen = chooseNeighbours({ agents, cordoned: new Set() }, choice);
-    return [[self, ...chosen].map(({ zone }) => zone).sort().join("")];
+    const { neighbours } = chooseNeighbours(
+      { agents, cordoned: new Set() },
+      choice,
+    );
+    return [[self, ...neighbours].map(({ zone }) => zone).sort().join("")];
   });
   assertEquals(zones, agents.map(() => "abc"));
 });

@@ -14,7 +14,7 @@ function followersOf(
   limit: number,
 ): string[] {
   const inZone = (node: string) => ({ node, zone: "" });
-  return followers(inZone(self), nodes.map(inZone), limit);
+  return followers(inZone(self), nodes.map(inZone), limit).chosen;
 }
 
 /** How clusters name their nodes. */
@@ -116,6 +116,22 @@ Deno.test("followers() returns all others for limit 0, in the order of the ring"
   }
 });
 
+Deno.test("followers() returns those that are not chosen too, in the order of the ring", () => {
+  const random = seeded(10);
+  for (const { nodes, limit } of clusters(500, 11)) {
+    const inZones = nodes.map((node) => ({
+      node,
+      zone: `${below(3, random)}`,
+    }));
+    const self = inZones[0] ?? { node: "alone", zone: "" };
+    const { chosen, others } = followers(self, inZones, limit);
+    const all = followers(self, inZones, 0).chosen;
+    const isChosen = (node: string) => chosen.includes(node);
+    assertEquals(chosen, all.filter(isChosen));
+    assertEquals(others, all.filter((node) => !isChosen(node)));
+  }
+});
+
 Deno.test("followers() gives the list that it has given in every release", () => {
   const nodes = Array.from({ length: 12 }, (_, i) => `node-${i}`);
   const numbers = followersOf("node-3", nodes, 0).map((node) => node.slice(5));
@@ -134,7 +150,7 @@ Deno.test("followers() come to other zones, in the order of the ring", () => {
     zone: i % 4 === 0 ? "b" : "a",
   }));
   const chosen = nodes.map((self) =>
-    followers(self, nodes, 3).map((node) => node.slice(5)).join(" ")
+    followers(self, nodes, 3).chosen.map((node) => node.slice(5)).join(" ")
   );
   assertEquals(chosen, [
     "1 2 3",
@@ -158,7 +174,7 @@ Deno.test("followers() takes nodes without a zone for a zone of their own", () =
     { node: `${name}-2`, zone: "" },
   ]);
   for (const self of nodes) {
-    const zones = followers(self, nodes, 1).map((chosen) =>
+    const zones = followers(self, nodes, 1).chosen.map((chosen) =>
       nodes.find(({ node }) => node === chosen)!.zone
     );
     assertEquals(zones, [self.zone === "" ? "z" : ""]);

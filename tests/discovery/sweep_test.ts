@@ -9,7 +9,7 @@ const INTERVAL_MS = 5_000;
 /** All but `self`, as the ring has them from there on. */
 function others(self: string, nodes: readonly string[]) {
   const inZone = (node: string) => ({ node, zone: "" });
-  return followers(inZone(self), nodes.map(inZone), 0)
+  return followers(inZone(self), nodes.map(inZone), 0).chosen
     .map((nodeName) => ({ nodeName }));
 }
 

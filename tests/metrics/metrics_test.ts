@@ -22,6 +22,7 @@ function metrics(
     neighbours: () => 10,
     listAgeSeconds: () => 4.5,
     backends: (type) => type === "me_service" ? 3 : undefined,
+    sweepFailing: () => ["node-7"],
     cpuSeconds: () => 1.25,
     memory: () => ({ rss: 50_000_000, heapTotal: 9_000_000 }),
     ...changes,
@@ -366,6 +367,21 @@ Deno.test("text() reads what changes by itself each time", async () => {
   }
 });
 
+Deno.test("the nodes that fail in the sweep have series while they do", async () => {
+  let failing = ["node-3", "node-4"];
+  const made = metrics({ sweepFailing: () => failing });
+  async function named() {
+    return (await series(made))
+      .filter((line) => line.startsWith("kubenurse_sweep_failing"));
+  }
+  assertEquals(await named(), [
+    'kubenurse_sweep_failing{target_node="node-3"} 1',
+    'kubenurse_sweep_failing{target_node="node-4"} 1',
+  ]);
+  failing = [];
+  assertEquals(await named(), []);
+});
+
 Deno.test("the age of a list that is not there is not a number", async () => {
   const made = metrics({ listAgeSeconds: () => undefined });
   assertEquals(
@@ -381,18 +397,19 @@ Deno.test("createMetrics() shares nothing with another agent's", async () => {
   assertEquals(await other.text(), before);
 });
 
-Deno.test("an agent with four checks and ten neighbours has fewer than 350 series", async () => {
-  const made = metrics();
+Deno.test("an agent with four checks, ten neighbours and the sweep has fewer than 350 series", async () => {
+  const made = metrics({ sweepFailing: () => [] });
   const fixed = [
     "api_server_direct",
     "api_server_dns",
     "me_ingress",
     "me_service",
+    "path_sweep",
   ];
   const paths = Array.from({ length: 10 }, (_, i) => `path_node-${i}`);
   for (const type of [...fixed, ...paths]) made.observe(type, ok());
   made.round(0.1);
-  assertEquals((await series(made)).length, 307);
+  assertEquals((await series(made)).length, 328);
 });
 
 Deno.test("without metadata the samples are the same and the comments are gone", async () => {

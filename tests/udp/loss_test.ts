@@ -121,13 +121,14 @@ for (const [name, outcome, words] of UNMEASURED) {
   });
 }
 
-Deno.test("checked() sends nothing for what is no path, or was not checked", async () => {
+Deno.test("checked() sends nothing for what is no neighbour, or was not checked", async () => {
   const one = measuring();
   one.loss.checked(
     { type: "me_service", run: () => Promise.resolve(ok()) },
     withCookie(),
   );
   one.loss.checked(path(), { state: "skipped", reason: "switched off" });
+  one.loss.checked({ ...path(3), sweep: true }, withCookie());
   await one.clock.advance(5_000);
   assertEquals(one.sent, []);
   assertEquals(one.loss.view(), {});
