@@ -112,9 +112,7 @@ async function addressOf(host: string, signal: AbortSignal): Promise<string> {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-  throw new Error(
-    "it does not exist or has no address, or the Pod's own DNS server could not tell",
-  );
+  throw new Deno.errors.NotFound();
 }
 
 function plain(words: string): string {

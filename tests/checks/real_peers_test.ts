@@ -437,6 +437,7 @@ const TRIED: Readonly<Record<Way, string>> = {
   tcp: `tcp://${HOST}:PORT`,
   tls: `tls://${HOST}:PORT`,
   dns: `dns://${HOST}:PORT/example.com?type=A`,
+  resolver: `dns:///${HOST}?type=A`,
 };
 
 const EVENTS: Readonly<Record<string, string>> = {

@@ -16,7 +16,15 @@ import { apiFetch } from "../../lib/kubernetes/access.ts";
 import { systemClock } from "../../lib/platform.ts";
 
 /** A kind of probe: of a neighbour, Service or Ingress, of the API server, or an extra check. */
-export type Way = "http" | "https" | "api" | "tcp" | "tls" | "dns";
+export type Way =
+  | "http"
+  | "https"
+  | "api"
+  | "tcp"
+  | "tls"
+  | "dns"
+  /** The Pod's own resolver. */
+  | "resolver";
 
 /** Whom to probe and trust. */
 export interface Whom {
@@ -26,7 +34,7 @@ export interface Whom {
   readonly ca?: string;
 }
 
-/** Probes once; `dns` asks that host for the name `example.com`. */
+/** Probes once; `dns` asks that host for `example.com`, `resolver` its own for the host. */
 export async function probeBy(
   way: Way,
   { host, port, ca }: Whom,
@@ -75,6 +83,10 @@ export async function probeBy(
         recordType: "A",
       } as const;
       return await dnsProbe(request, timeoutMs);
+    }
+    case "resolver": {
+      const request = { name: host, recordType: "A" } as const;
+      return await dnsProbe({ ...request, resolver: undefined }, timeoutMs);
     }
   }
 }
