@@ -15,7 +15,7 @@ export interface RunnerDeps {
   /** Checks of the round that starts now. */
   checks(): readonly Check[];
   /** See `Discovery`. */
-  isStillThere(neighbour: Neighbour, fine?: AbortSignal): Promise<boolean>;
+  isStillThere(neighbour: Neighbour): Promise<boolean>;
   answered(neighbour: Neighbour): void;
   /** An outcome that counts. */
   outcome(check: Check, outcome: Outcome): void;
@@ -36,6 +36,9 @@ export interface RunnerOptions {
 /** A neighbour that has not answered after this is looked up while it is waited for. */
 const SUSPICIOUS_MS = 1_000;
 
+/** A round waits no longer for a verdict; what comes later counts when it comes. */
+const VERDICT_MS = 3_000;
+
 /** A timer may fire a little before its time: that is no round of its own. */
 const EARLY_MS = 5;
 
@@ -53,10 +56,11 @@ export async function runRounds(
 ): Promise<void> {
   const { clock, random } = deps;
   const { intervalMs } = options;
+  const held: Held = new Map();
   const origin = clock.now() + random() * intervalMs;
   while (!signal.aborted) {
     const started = clock.now();
-    await runRound(deps, options, signal);
+    await runRound(deps, options, held, signal);
     // the first place on the grid after this start; in the past if it was overrun
     const next = origin +
       (Math.floor((started + EARLY_MS - origin) / intervalMs) + 1) * intervalMs;
@@ -68,16 +72,19 @@ export async function runRounds(
 async function runRound(
   deps: RunnerDeps,
   { timeoutMs, concurrency }: RunnerOptions,
+  held: Held,
   signal: AbortSignal,
 ): Promise<void> {
   const started = deps.clock.now();
   const checks = deps.checks();
   const queue = checks.values();
+  function outcome(check: Check, outcome: Outcome) {
+    if (!signal.aborted) deps.outcome(check, outcome);
+  }
   async function worker() {
     for (const check of queue) {
       if (signal.aborted) return;
-      const outcome = await judged(deps, check, timeoutMs);
-      if (outcome && !signal.aborted) deps.outcome(check, outcome);
+      await made({ ...deps, outcome }, check, timeoutMs, held);
     }
   }
   await Promise.all(
@@ -87,33 +94,44 @@ async function runRound(
   deps.round(checks, (deps.clock.now() - started) / 1e3);
 }
 
+/** By neighbour: ends when all its failures so far are told, or known not to count. */
+type Held = Map<string, Promise<void>>;
+
 /**
- * Runs a check. The failure of a neighbour counts only if that is a neighbour
- * still: `undefined` means it has been replaced or is stopping.
+ * Makes a check and tells its outcome. The failure of a neighbour counts only if
+ * that is a neighbour still, and has not been replaced and is not stopping.
  */
-async function judged(
+async function made(
   deps: RunnerDeps,
   check: Check,
   timeoutMs: number,
-): Promise<Outcome | undefined> {
+  held: Held,
+): Promise<void> {
   const { neighbour } = check;
-  if (!neighbour) return await ran(check, timeoutMs);
+  if (!neighbour) return deps.outcome(check, await ran(check, timeoutMs));
 
   const ended = new AbortController();
-  const fine = new AbortController();
   let verdict: Promise<boolean> | undefined;
   deps.clock.sleep(SUSPICIOUS_MS, ended.signal).then(() => {
-    if (ended.signal.aborted) return;
-    verdict = deps.isStillThere(neighbour, fine.signal);
+    if (!ended.signal.aborted) verdict = deps.isStillThere(neighbour);
   });
   const outcome = await ran(check, timeoutMs);
   ended.abort();
+  const pod = `${neighbour.uid} ${neighbour.ip}`;
   if (outcome.state !== "failed") {
-    fine.abort();
-    deps.answered(neighbour);
-    return outcome;
+    deps.answered(neighbour); // which is a verdict
+    await held.get(pod);
+    return deps.outcome(check, outcome);
   }
-  return await (verdict ?? deps.isStillThere(neighbour)) ? outcome : undefined;
+  verdict ??= deps.isStillThere(neighbour);
+  const told = Promise.all([verdict, held.get(pod)]).then(([isThere]) => {
+    if (isThere) deps.outcome(check, outcome);
+    if (held.get(pod) === told) held.delete(pod);
+  });
+  held.set(pod, told);
+  const waited = new AbortController();
+  await Promise.race([told, deps.clock.sleep(VERDICT_MS, waited.signal)]);
+  waited.abort();
 }
 
 /** A check never rejects; if one does all the same, the others must go on. */

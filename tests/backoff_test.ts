@@ -19,6 +19,11 @@ for (
   });
 }
 
+Deno.test("backoffMs() begins with what it is told to", () => {
+  const waits = [1, 2, 3].map((n) => backoffMs(n, CAP, () => 1, 0, 20_000));
+  assertEquals(waits, [20_000, 40_000, 60_000]);
+});
+
 Deno.test("backoffMs() waits at least as long as the server asked, and not in step", () => {
   assertEquals(backoffMs(1, CAP, () => 0, 30_000), 30_500);
   assertEquals(backoffMs(1, CAP, () => 1, 30_000), 31_000);

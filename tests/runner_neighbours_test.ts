@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
+import type { RunnerDeps } from "../lib/runner.ts";
 import { check, failed, ok } from "./fakes/checks.ts";
+import { fakeClock } from "./fakes/clock.ts";
 import type { FakeClock } from "./fakes/clock.ts";
 import { path, ranFor } from "./fakes/rounds.ts";
 
@@ -82,4 +84,66 @@ Deno.test("runRounds() goes on when a check rejects, which none should", async (
     path(clock, 20, ok(), 3),
   ]);
   assertEquals(outcomes, [["path_node-2 failed", 0], ["path_node-3 ok", 20]]);
+});
+
+/** Verdicts that take so long, as in a large cluster. */
+function slowly(
+  ms: number,
+  isThere: boolean,
+): [Partial<RunnerDeps>, FakeClock] {
+  const clock = fakeClock();
+  return [{
+    random: () => 0.99,
+    isStillThere: async () => {
+      await clock.sleep(ms);
+      return isThere;
+    },
+  }, clock];
+}
+
+Deno.test("runRounds() does not wait for a verdict that takes long, and counts the failures when it comes", async () => {
+  const [deps, clock] = slowly(20_000, true);
+  const { ends, outcomes } = await ranFor(
+    29_000,
+    (clock) => [path(clock, 10, failed()), path(clock, 10, ok(), 3)],
+    deps,
+    clock,
+  );
+  assertEquals(ends.slice(0, 2), [3_010, 7_960]);
+  const failures = outcomes.filter(([words]) => words.endsWith("failed"));
+  assertEquals(failures, [["path_node-2 failed", 20_010], [
+    "path_node-2 failed",
+    24_960,
+  ]]);
+});
+
+Deno.test("runRounds() counts no failure for which the verdict comes late and says no", async () => {
+  const [deps, clock] = slowly(20_000, false);
+  const { outcomes } = await ranFor(
+    60_000,
+    (clock) => [path(clock, 10, failed())],
+    deps,
+    clock,
+  );
+  assertEquals(outcomes, []);
+});
+
+Deno.test("runRounds() tells of earlier failures before it tells that the neighbour has answered", async () => {
+  const clock = fakeClock();
+  const answered = Promise.withResolvers<boolean>();
+  const { outcomes } = await ranFor(
+    12_000,
+    (clock, round) => [path(clock, 10, round < 2 ? failed() : ok())],
+    {
+      random: () => 0.99,
+      isStillThere: () => answered.promise,
+      answered: () => answered.resolve(true),
+    },
+    clock,
+  );
+  assertEquals(outcomes, [
+    ["path_node-2 failed", 9_960],
+    ["path_node-2 failed", 9_960],
+    ["path_node-2 ok", 9_960],
+  ]);
 });

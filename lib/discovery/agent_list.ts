@@ -41,6 +41,8 @@ export interface AgentListDeps {
   readonly log: Log;
 }
 
+/** The first retry comes after a second, and in a large cluster after this part of what its interval is longer. */
+const FIRST_RETRY = 3;
 /** Polls in a row that come faster because Pods start or stop. */
 const UNSETTLED_POLLS = 20;
 /** A list that is hard to believe is asked for again after this, half more or less. */
@@ -99,7 +101,8 @@ export function agentList(deps: AgentListDeps): AgentList {
       state = { ...state, error: words };
       failures++;
       const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
-      return backoffMs(failures, usualMs, random, asked);
+      const again = Math.max(1_000, (usualMs - pollMs(0, 0)) / FIRST_RETRY);
+      return backoffMs(failures, usualMs, random, asked, again);
     } finally {
       firstEnded();
     }

@@ -10,6 +10,7 @@ import { ApiError } from "../kubernetes/client.ts";
 import type { Log } from "../log.ts";
 import { wordsOf } from "../platform.ts";
 import type { Clock, Random } from "../platform.ts";
+import { spreadMs } from "./pace.ts";
 
 /** The names and their keeper. */
 export interface Cordoned {
@@ -25,6 +26,8 @@ export interface CordonedDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** How many agents there are that do the same. */
+  size(): number;
 }
 
 interface NodeMetadata {
@@ -43,16 +46,23 @@ const AS_OBJECT =
 const WATCH_S = 240;
 /** A stream that is open for so long after that is a dead connection. */
 const GRACE_MS = 15_000;
+/** A watch that is silent for longer is a dead connection: each minute there is a bookmark. */
+const QUIET_MS = 120_000;
 const BACKOFF_CAP_MS = 10_000;
 /** Without the permission: how often to see whether it was given. */
 const FORBIDDEN_MS = 60_000;
 
 /** Makes the keeper; nothing happens before {@linkcode Cordoned.run}. */
 export function cordonedNodes(deps: CordonedDeps): Cordoned {
-  const { api, clock, random, log } = deps;
+  const { api, clock, random, log, size } = deps;
   let names: ReadonlySet<string> = new Set();
   let failures = 0;
   let told = "";
+
+  /** What befalls all agents at once must not bring them all back at once. */
+  function spread(): number {
+    return random() * spreadMs(size());
+  }
 
   async function list(signal: AbortSignal): Promise<string> {
     const found = await api.list(
@@ -72,17 +82,25 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
     told = "";
   }
 
-  async function watch(resourceVersion: string, signal: AbortSignal) {
+  /** Whether the server has ended it before its time, and so all others' too. */
+  async function watch(
+    resourceVersion: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const seconds = Math.round(WATCH_S * (1 + random() / 4));
     const path = `${NODES}&watch=true&allowWatchBookmarks=true` +
       `&timeoutSeconds=${seconds}&resourceVersion=${resourceVersion}`;
+    const began = clock.now();
+    using silence = untilSilent(clock, QUIET_MS);
     const limit = AbortSignal.any([
       signal,
+      silence.signal,
       AbortSignal.timeout(seconds * 1e3 + GRACE_MS),
     ]);
     for await (
       const { type, object } of api.watch<NodeMetadata>(path, limit, AS_OBJECT)
     ) {
+      silence.heard();
       const { name } = object.metadata;
       if (type === "ADDED" || type === "MODIFIED") {
         names = new Set([...names, name]);
@@ -92,13 +110,14 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
       works();
     }
     works();
+    return clock.now() - began < WATCH_S * 1e3 - GRACE_MS;
   }
 
   function failed(error: unknown, isListed: boolean): number {
     failures++;
     const status = error instanceof ApiError ? error.status : 0;
     // too old a version, or a stream that broke: a new list mends it
-    if (status === 410 && failures === 1) return 0;
+    if (status === 410 && failures === 1) return spread();
     const forbidden = status === 403;
     const words = !forbidden
       ? "cannot keep the list of cordoned nodes"
@@ -112,9 +131,10 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
       told = words;
     }
     const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
+    const cap = Math.max(BACKOFF_CAP_MS, 2 * spreadMs(size()));
     return forbidden
       ? FORBIDDEN_MS
-      : backoffMs(failures, BACKOFF_CAP_MS, random, asked);
+      : backoffMs(failures, cap, random, asked) + spread();
   }
 
   return {
@@ -126,14 +146,34 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
         try {
           const version = await list(signal);
           isListed = true;
-          await watch(version, signal);
+          const isEarly = await watch(version, signal);
           // a server that ends each stream at once must not be asked at once
-          wait = 500 + random() * 1_000;
+          wait = 500 + random() * 1_000 + (isEarly ? spread() : 0);
         } catch (error) {
           wait = failed(error, isListed);
         }
         await clock.sleep(wait, signal);
       }
     },
+  };
+}
+
+/** A signal that aborts once nothing has been heard for `ms`. */
+function untilSilent(clock: Clock, ms: number) {
+  const silent = new AbortController();
+  const over = new AbortController();
+  let last = clock.now();
+  async function wait() {
+    while (clock.now() - last < ms) {
+      await clock.sleep(last + ms - clock.now(), over.signal);
+      if (over.signal.aborted) return;
+    }
+    silent.abort(new Error(`nothing was heard for ${ms / 1e3} s`));
+  }
+  wait();
+  return {
+    signal: silent.signal,
+    heard: () => void (last = clock.now()),
+    [Symbol.dispose]: () => over.abort(),
   };
 }

@@ -44,12 +44,11 @@ export interface Discovery {
   isCordoned(): boolean;
   /**
    * Whether a neighbour that seems to fail is still one: asks the API server,
-   * unless that is known from a short time ago. Resolves within a few seconds.
-   *
-   * @param fine Aborts when the neighbour has answered after all.
+   * unless that is known from a short time ago. Resolves within three seconds in
+   * a small cluster; in a large one the agents take turns, for up to a minute.
    */
-  isStillThere(neighbour: Neighbour, fine?: AbortSignal): Promise<boolean>;
-  /** A neighbour answered: its next failure is a new one. */
+  isStillThere(neighbour: Neighbour): Promise<boolean>;
+  /** A neighbour answered, so it is there; its next failure is a new one. */
   answered(neighbour: Neighbour): void;
   /** Resolves after the first attempt to list the agents. */
   readonly first: Promise<void>;
@@ -94,7 +93,10 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     ? slices
     : autoSource({ pods, slices, log });
   const list = agentList({ ...deps, source });
-  const cordoned = cordonedNodes(deps);
+  const cordoned = cordonedNodes({
+    ...deps,
+    size: () => list.state().agents.length,
+  });
   const looking = lookUps({ ...deps, onNode: pods.onNode, found: list.found });
   const seeking = seeker({
     clock,
@@ -109,6 +111,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   });
   /** By Pod: when to look again, on the monotonic clock, and the wait after that. */
   const failing = new Map<string, { until: number; waitMs: number }>();
+  /** By Pod: what is being asked of it. */
+  const asking = new Map<
+    string,
+    { readonly answered: AbortController; readonly verdict: Promise<boolean> }
+  >();
 
   function nodeName(): string | undefined {
     return deps.nodeName ?? ownPod(list.state().agents, deps.podName)?.nodeName;
@@ -140,22 +147,52 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return chosen.choice;
   }
 
-  async function isStillThere(
-    neighbour: Neighbour,
-    fine?: AbortSignal,
-  ): Promise<boolean> {
+  function isStillThere(neighbour: Neighbour): Promise<boolean> {
     const key = keyOf(neighbour);
     const known = failing.get(key);
-    if (known && clock.now() < known.until) return listed(neighbour);
-    if (list.state().error === undefined) {
+    if (known && clock.now() < known.until) {
+      return Promise.resolve(listed(neighbour));
+    }
+    const { verdict } = asking.get(key) ?? ask(neighbour, key);
+    return verdict;
+  }
+
+  function ask(neighbour: Neighbour, key: string) {
+    const answered = new AbortController();
+    const asked = {
+      answered,
+      verdict: lookedUp(neighbour, answered.signal).then((isThere) => {
+        if (asking.get(key) === asked) asking.delete(key);
+        return isThere;
+      }),
+    };
+    asking.set(key, asked);
+    return asked;
+  }
+
+  async function lookedUp(
+    neighbour: Neighbour,
+    answered: AbortSignal,
+  ): Promise<boolean> {
+    const { agents, error } = list.state();
+    if (error === undefined) {
+      const spread = spreadMs(agents.length);
       const waited = new AbortController();
       await Promise.race([
-        looking.ask(neighbour.nodeName, 0),
-        clock.sleep(CONFIRM_MS, waited.signal),
+        looking.ask(neighbour.nodeName, spread),
+        clock.sleep(
+          spread + CONFIRM_MS,
+          AbortSignal.any([answered, waited.signal]),
+        ),
       ]);
       waited.abort();
     }
-    if (fine?.aborted) return true; // its next failure is a new one
+    return answered.aborted || confirmed(neighbour);
+  }
+
+  /** By the newest news; remembers that a neighbour fails, or that a node has lost its agent. */
+  function confirmed(neighbour: Neighbour): boolean {
+    const key = keyOf(neighbour);
     if (!listed(neighbour)) {
       failing.delete(key);
       if (on(neighbour.nodeName).length === 0) {
@@ -166,7 +203,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     for (const [other, { until }] of failing) {
       if (until + LOOK_AGAIN_CAP_MS < clock.now()) failing.delete(other);
     }
-    const waitMs = known?.waitMs ?? LOOK_AGAIN_MS;
+    const waitMs = failing.get(key)?.waitMs ?? LOOK_AGAIN_MS;
     failing.set(key, {
       until: clock.now() + waitMs,
       waitMs: Math.min(waitMs * 2, LOOK_AGAIN_CAP_MS),
@@ -221,7 +258,12 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
         cordoned.nodes().has(node);
     },
     isStillThere,
-    answered: (neighbour) => void failing.delete(keyOf(neighbour)),
+    answered(neighbour) {
+      const key = keyOf(neighbour);
+      failing.delete(key);
+      asking.get(key)?.answered.abort();
+      asking.delete(key);
+    },
     first: list.first,
     async run(signal) {
       signal.addEventListener("abort", looking.stop, { once: true });

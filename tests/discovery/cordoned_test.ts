@@ -16,7 +16,10 @@ interface Setup {
 }
 
 /** Runs a keeper that knows `node-1` is cordoned while `test` runs. */
-async function keeping(test: (setup: Setup) => Promise<void>) {
+async function keeping(
+  test: (setup: Setup) => Promise<void>,
+  agents = 3,
+) {
   const clock = fakeClock();
   using _ = clock.takeOverTimeouts();
   const server = fakeApiServer(clock);
@@ -27,6 +30,7 @@ async function keeping(test: (setup: Setup) => Promise<void>) {
     clock,
     random: () => 0.5,
     log,
+    size: () => agents,
   });
   const stop = new AbortController();
   const running = cordoned.run(stop.signal);
@@ -79,7 +83,7 @@ Deno.test("cordonedNodes() follows the events", () =>
 
 Deno.test("cordonedNodes() lists again a moment after the server has ended a watch", () =>
   keeping(async ({ clock, server, cordoned, log }) => {
-    await clock.advance(240_000);
+    await bookmarked(240_000, clock, server);
     server.cordoned = ["node-3"];
     server.watch().end();
     await clock.advance(999);
@@ -91,9 +95,57 @@ Deno.test("cordonedNodes() lists again a moment after the server has ended a wat
 
 Deno.test("cordonedNodes() gives up on a watch that outlives what was asked for", () =>
   keeping(async ({ clock, server }) => {
-    await clock.advance(270_000 + 15_000 + 1_000);
+    await bookmarked(240_000, clock, server);
+    assertEquals(server.nodeWatch.asked.length, 1);
+    await clock.advance(30_000 + 15_000 + 1_000);
     assertEquals(server.nodeWatch.asked.length, 2);
   }));
+
+Deno.test("cordonedNodes() gives up on a watch of which nothing is heard for two minutes", () =>
+  keeping(async ({ clock, server, cordoned, log }) => {
+    await bookmarked(60_000, clock, server);
+    server.cordoned = ["node-8"];
+    await clock.advance(119_999);
+    assertEquals(server.nodeWatch.asked.length, 1);
+    await clock.advance(1 + 750);
+    assertEquals(server.nodeWatch.asked.length, 2);
+    assertEquals(names(cordoned), ["node-8"]);
+    assertEquals(log.lines, []);
+  }));
+
+/** Lets time pass in which the server says each minute that it is there. */
+async function bookmarked(ms: number, clock: FakeClock, server: FakeApiServer) {
+  for (let passed = 0; passed < ms; passed += 60_000) {
+    await clock.advance(60_000);
+    server.watch().send("BOOKMARK", node(""));
+  }
+  await clock.settle();
+}
+
+for (
+  const { name, ending } of [
+    { name: "ends it early", ending: "end" },
+    { name: "breaks it", ending: "break" },
+  ] as const
+) {
+  Deno.test(`cordonedNodes() of a large cluster comes back with time to spare when the server ${name}`, () =>
+    keeping(async ({ clock, server, cordoned }) => {
+      server.cordoned = ["node-3"];
+      server.watch()[ending]();
+      await clock.advance(12_500); // half of what 5,000 agents take, and ...
+      assertEquals(names(cordoned), ["node-1"]);
+      await clock.advance(1_000);
+      assertEquals(names(cordoned), ["node-3"]);
+    }, 5_000));
+}
+
+Deno.test("cordonedNodes() of a large cluster does not wait after a watch that has had its time", () =>
+  keeping(async ({ clock, server }) => {
+    await bookmarked(240_000, clock, server);
+    server.watch().end();
+    await clock.advance(1_000);
+    assertEquals(server.nodeWatch.asked.length, 2);
+  }, 5_000));
 
 Deno.test("cordonedNodes() gives up on a list that does not come within ten seconds", () =>
   keeping(async ({ clock, server, cordoned }) => {
