@@ -25,6 +25,7 @@ function rules(): Rule[] {
 const RECORDED = {
   "kubenurse:check_failing:share2m": ["type"],
   "kubenurse:node_unreachable:share2m": ["type", "target_node"],
+  "kubenurse:udp_loss:ratio5m": ["type"],
 };
 
 for (
