@@ -3,7 +3,10 @@
  * names it and `KUBENURSE_DENORT` the base binary it was compiled with.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import dgram from "node:dgram";
+import { ask } from "../lib/udp/packet.ts";
 import { PERMISSIONS, READABLE } from "../tools/permissions.ts";
+import { eventually } from "./fakes/eventually.ts";
 
 const BINARY = Deno.env.get("KUBENURSE_BINARY");
 const DENORT = Deno.env.get("KUBENURSE_DENORT");
@@ -125,6 +128,51 @@ binaryTest("kubenurse itself has these permissions and no others", async () => {
   assertEquals(JSON.parse(permissions).deny_import, []);
   assertEquals(JSON.parse(permissions).allow_read, READABLE);
 });
+
+binaryTest(
+  "kubenurse receives UDP packets, and answers none of a stranger",
+  async () => {
+    const program = new Deno.Command(BINARY!, {
+      env: {
+        ...IN_CLUSTER,
+        KUBENURSE_CHECK_UDP: "true",
+        KUBENURSE_LISTEN_ADDRESS: "127.0.0.1:0",
+        KUBENURSE_SHUTDOWN_DURATION: "0",
+        KUBENURSE_NAMESPACE: "kube-system",
+      },
+      clearEnv: true,
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    const reader = program.stdout.pipeThrough(new TextDecoderStream())
+      .getReader();
+    const socket = dgram.createSocket("udp4");
+    let answers = 0;
+    socket.on("message", () => void answers++);
+    try {
+      let told = "";
+      const address = /answering UDP .*address=(127\.0\.0\.1:(\d+))/;
+      while (!address.test(told)) {
+        const { value, done } = await reader.read();
+        assert(!done, told);
+        told += value;
+      }
+      const [, host, port] = address.exec(told)!;
+      const packet = ask(new Uint8Array(16), 1n, 0);
+      socket.send(packet, Number(port), "127.0.0.1");
+      await eventually(
+        async () => (await fetch(`http://${host}/metrics`)).text(),
+        (text) => text.includes('refused_total{reason="cookie"} 1'),
+      );
+      assertEquals(answers, 0);
+    } finally {
+      socket.close();
+      program.kill("SIGTERM");
+      await reader.cancel();
+      await program.status;
+    }
+  },
+);
 
 binaryTest(
   "kubenurse is less than 35 MB larger than the base binary",

@@ -262,7 +262,14 @@ toolTest("overlays/network-policy is about the agent's Pods", [
   const { labels } = only(objects, "DaemonSet").spec.template.metadata;
   assertEquals(policy.metadata.namespace, "kube-system");
   assertEquals(policy.spec.podSelector.matchLabels, labels);
-  assertEquals(policy.spec.egress[0].to[0].podSelector.matchLabels, labels);
+  const [http, udp] = policy.spec.ingress;
+  const [agents] = policy.spec.egress;
+  assertEquals(http.from, undefined);
+  assertEquals(udp.from[0].podSelector.matchLabels, labels);
+  assertEquals(agents.to[0].podSelector.matchLabels, labels);
+  const port = { port: 8080, protocol: "UDP" };
+  assertEquals(udp.ports, [port]);
+  assertEquals(agents.ports, [{ ...port, protocol: "TCP" }, port]);
 });
 
 toolTest("overlays/prometheus-operator finds the Service", [
