@@ -274,7 +274,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
           },
           round(checks, seconds) {
             recorder.round(checks, seconds);
-            udpLoss?.keepOnly(new Set(checks.map(({ type }) => type)));
+            udpLoss?.keepOnly(checks);
           },
         },
         { ...config, concurrency: CONCURRENCY },

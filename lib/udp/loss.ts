@@ -34,8 +34,8 @@ export interface PathLoss {
 export interface UdpLoss {
   /** A check has this outcome; sends a burst if it is a neighbour's and went well. */
   checked(check: Check, outcome: Outcome): void;
-  /** Drops the paths that are not among `types`. */
-  keepOnly(types: ReadonlySet<string>): void;
+  /** After a round of these checks: drops the paths that are to no neighbours any more. */
+  keepOnly(checks: readonly Check[]): void;
   /** Share of packets lost within the window, by type; those without any are not there. */
   ratios(): [string, number][];
   view(): Record<string, PathLoss>;
@@ -140,7 +140,10 @@ export function createUdpLoss(
       underWay.add(burst);
       burst.finally(() => underWay.delete(burst));
     },
-    keepOnly(types) {
+    keepOnly(checks) {
+      const types = new Set(
+        checks.filter(({ sweep }) => !sweep).map(({ type }) => type),
+      );
       for (const type of paths.keys()) {
         if (!types.has(type)) paths.delete(type);
       }
@@ -152,9 +155,10 @@ export function createUdpLoss(
       }),
     view: () =>
       Object.fromEntries(
-        [...paths].map((
-          [type, path],
-        ) => [type, shown(path, path.bursts.filter(isRecent))]),
+        [...paths].map(([type, path]) => [
+          type,
+          shown(path, path.bursts.filter(isRecent)),
+        ]),
       ),
     async stop() {
       stopped.abort();
