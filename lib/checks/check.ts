@@ -39,7 +39,7 @@ export interface Ok {
   readonly code?: number;
   /** How long the certificate that was shown is still valid, days. */
   readonly certificateDays?: number;
-  /** Of a check by HTTP; of the API server with `KUBENURSE_TRACE=always` only. */
+  /** Of a check of the API server with `KUBENURSE_TRACE=always` only. */
   readonly trace?: Trace;
   /** Headers of the answer that are an agent's own, `kubenurse-...`, in lower case. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -56,13 +56,16 @@ export async function dnsProbe(
     clearTimeout(timer);
   }
   const seconds = (now() - start) / 1e3;
-  if (words === "") return { state: "ok", seconds };
+  if (words === "") {
+    return { state: "ok", seconds, trace: { dns_start: 0, dns_done: seconds } };
+  }
   const asked = resolver ? `${shown(resolver.host)}:${resolver.port}` : "";
   const where = address && address !== resolver?.host ? ` (${address})` : "";
   return {
     state: "failed",
     seconds,
     phase: "dns",
+    trace: { dns_start: 0 },
     message: `dns://${asked}/${name}?type=${recordType}${where}: ${
       address || !resolver
         ? "looking up the name"

@@ -5,7 +5,7 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import type { Outcome, Phase } from "./check.ts";
+import type { Outcome, Phase, Trace } from "./check.ts";
 import { DOING, isIp, noAnswerWithin, why } from "./words.ts";
 
 /** Where to connect to, and with TLS whom to trust. */
@@ -39,6 +39,12 @@ export function socketProbe(
   const shown = host.includes(":") ? `[${host}]` : host;
   let phase: Phase = isIp(host) ? "connect" : "dns";
   let address = "";
+  const trace: Trace = phase === "dns"
+    ? { dns_start: 0 }
+    : { connect_start: 0 };
+  function mark(...events: (keyof Trace)[]) {
+    for (const event of events) trace[event] = (now() - start) / 1e3;
+  }
 
   return new Promise((resolve) => {
     const socket = kind === "tcp" ? net.connect({ host, port }) : tls.connect({
@@ -64,6 +70,7 @@ export function socketProbe(
         state: "failed",
         seconds: seconds(),
         phase,
+        trace,
         message: `${kind}://${shown}:${port}${where}: ${
           DOING[phase]
         }: ${words}`,
@@ -75,18 +82,22 @@ export function socketProbe(
       if (error) return;
       address = found;
       phase = "connect";
+      mark("dns_done", "connect_start");
     });
     socket.on("connect", () => {
+      mark("connect_done", kind === "tls" ? "tls_handshake_start" : "got_conn");
       if (kind === "tls") phase = "tls";
-      else settle({ state: "ok", seconds: seconds() });
+      else settle({ state: "ok", seconds: seconds(), trace });
     });
     if (kind === "tls") {
       socket.on("secureConnect", () => {
+        mark("tls_handshake_done", "got_conn");
         const { valid_to } = (socket as tls.TLSSocket).getPeerCertificate();
         const end = Date.parse(valid_to ?? "");
         settle({
           state: "ok",
           seconds: seconds(),
+          trace,
           ...(Number.isNaN(end)
             ? {}
             : { certificateDays: (end - wall()) / DAY_MS }),
