@@ -57,7 +57,7 @@ const agentBundle = await bundled("bench/agent.ts");
 const bareBundle = await bundled("bench/bare.ts");
 
 /** An agent on node 0, whose neighbours are the others. */
-async function agent(interval: string) {
+async function agent(interval: string, trace: "failures" | "always") {
   const service = `http://127.0.0.1:${ports[0]}`;
   const started = performance.now();
   const child = measured(agentBundle, [folder], {
@@ -68,6 +68,7 @@ async function agent(interval: string) {
     KUBENURSE_SERVICE_URL: service,
     KUBENURSE_LISTEN_ADDRESS: "127.0.0.1:0",
     KUBENURSE_CHECK_INTERVAL: interval,
+    KUBENURSE_TRACE: trace,
     NODE_NAME: "node-0",
     POD_NAME: "kubenurse-0",
   });
@@ -88,48 +89,92 @@ function sum(metrics: string, name: string): number {
     .reduce((total, [, value]) => total + Number(value), 0);
 }
 
-say(`an agent with ${NEIGHBOURS} neighbours, for ${MINUTE} s ...`);
-await using bare = measured(bareBundle);
-const usual = await agent("5s");
-{
-  await using child: Measured = usual.child;
-  const [cpu, bareCpu] = [child.cpu(), bare.cpu()];
-  await seconds(MINUTE);
-  const cpuPerS = ((child.cpu() - cpu) / MINUTE).toFixed(1);
-  const metrics = await usual.metrics();
-  const series = metrics.split("\n").filter((line) => /^[a-z]/.test(line));
-  const minuteRss = child.rss().toFixed(0);
+/** What an agent costs in a minute at 5 s: a column of the table. */
+async function usualCost(trace: "failures" | "always") {
+  const { child, firstRoundMs, metrics } = await agent("5s", trace);
+  let cpu = 0;
+  return {
+    child,
+    begin: () => void (cpu = child.cpu()),
+    async column() {
+      const cpuPerS = ((child.cpu() - cpu) / MINUTE).toFixed(1);
+      const rss = child.rss().toFixed(0);
+      const text = await metrics();
+      const series = text.split("\n").filter((line) => /^[a-z]/.test(line));
+      return {
+        rss,
+        cpuPerS,
+        series: series.length,
+        bytes: text.length,
+        firstRoundMs: firstRoundMs.toFixed(0),
+        failed: sum(text, "kubenurse_errors"),
+      };
+    },
+  };
+}
 
-  say(`an agent that makes ${PROBES} checks ...`);
-  const fast = await agent("250ms");
-  await using many: Measured = fast.child;
-  let probes = 0;
-  while (probes < PROBES) {
+/** An agent that has made many checks. */
+async function after(checks: number, trace: "failures" | "always") {
+  const { child, metrics } = await agent("250ms", trace);
+  let made = 0;
+  while (made < checks) {
     await seconds(2);
-    probes = sum(
-      await fast.metrics(),
-      "kubenurse_httpclient_requests_total",
-    );
+    made = sum(await metrics(), "kubenurse_httpclient_requests_total");
   }
+  const [rss, peak] = [child.rss(), child.peak()].map((mb) => mb.toFixed(0));
+  await child[Symbol.asyncDispose]();
+  return { rss, peak };
+}
+
+say(`agents with ${NEIGHBOURS} neighbours, for ${MINUTE} s ...`);
+await using bare = measured(bareBundle);
+{
+  const [usual, traced] = [
+    await usualCost("failures"),
+    await usualCost("always"),
+  ];
+  await using _: Measured = usual.child;
+  await using __: Measured = traced.child;
+  const bareCpu = bare.cpu();
+  usual.begin();
+  traced.begin();
+  await seconds(MINUTE);
+  const bareCpuPerS = ((bare.cpu() - bareCpu) / MINUTE).toFixed(1);
+  const columns = [await usual.column(), await traced.column()];
+
+  say(`agents that make ${PROBES} checks ...`);
+  const many = await Promise.all([
+    after(PROBES, "failures"),
+    after(PROBES, "always"),
+  ]);
+  const bareRss = bare.rss().toFixed(0);
   say("");
   say(table([
-    ["what", "agent", "bare server"],
+    ["what", "agent", "agent, KUBENURSE_TRACE=always", "bare server"],
     [
       `RSS after ${MINUTE} s at 5 s, MB`,
-      minuteRss,
-      bare.rss().toFixed(0),
+      ...columns.map(({ rss }) => rss),
+      bareRss,
     ],
-    [`RSS after ${probes} checks, MB`, many.rss().toFixed(0), ""],
-    ["RSS, peak of these, MB", many.peak().toFixed(0), bare.peak().toFixed(0)],
+    [`RSS after ${PROBES} checks, MB`, ...many.map(({ rss }) => rss!), ""],
+    [
+      "RSS, peak of these, MB",
+      ...many.map(({ peak }) => peak!),
+      bare.peak().toFixed(0),
+    ],
     [
       "CPU at 5 s, ms per s",
-      cpuPerS,
-      ((bare.cpu() - bareCpu) / MINUTE).toFixed(1),
+      ...columns.map(({ cpuPerS }) => cpuPerS),
+      bareCpuPerS,
     ],
-    ["series", series.length, ""],
-    ["bytes of /metrics", metrics.length, ""],
-    ["start to first round, ms", usual.firstRoundMs.toFixed(0), ""],
-    ["checks that failed", sum(metrics, "kubenurse_errors"), ""],
+    ["series", ...columns.map(({ series }) => series), ""],
+    ["bytes of /metrics", ...columns.map(({ bytes }) => bytes), ""],
+    [
+      "start to first round, ms",
+      ...columns.map(({ firstRoundMs }) => firstRoundMs),
+      "",
+    ],
+    ["checks that failed", ...columns.map(({ failed }) => failed), ""],
   ]));
 }
 

@@ -4,15 +4,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { SETTINGS } from "../lib/config/settings.ts";
 import { DEFINITIONS } from "../lib/metrics/definitions.ts";
-
-const ROOT = new URL("../", import.meta.url);
+import { read, ROOT, tableRows } from "./fakes/pages.ts";
 
 /** Not ours, or made here. */
 const SKIPPED = new Set([".git", "dist", "node_modules", "coverage"]);
-
-function read(path: string): string {
-  return Deno.readTextFileSync(new URL(path, ROOT));
-}
 
 function exists(path: string): boolean {
   try {
@@ -35,22 +30,6 @@ function filesBelow(folder = ""): string[] {
 
 const FILES = filesBelow();
 const PAGES = FILES.filter((path) => path.endsWith(".md"));
-
-/** Rows of the table with these columns; without the ` of code and the \ of \|. */
-function tableRows(page: string, head: readonly string[]): string[][] {
-  const cells = (line: string) =>
-    line.slice(1, -1).split(/(?<!\\)\|/).map((cell) =>
-      cell.replaceAll(/`|\\(?=\|)/g, "").trim()
-    );
-  const lines = read(page).split("\n");
-  const start = lines.findIndex((line) =>
-    line.startsWith("|") && cells(line).join("|") === head.join("|")
-  );
-  assert(start >= 0, `${page} has no table ${head.join(", ")}`);
-  const rest = lines.slice(start + 2);
-  const end = rest.findIndex((line) => !line.startsWith("|"));
-  return rest.slice(0, end === -1 ? undefined : end).map(cells);
-}
 
 /** Lines of the blocks of code in a page. */
 function codeLines(page: string): string[] {
