@@ -7,10 +7,10 @@
 
 /**
  * All agents together receive no more than this from their polls, bytes per
- * second, where the longest interval allows; twice as much while Pods come and go.
+ * second, where the longest interval allows.
  */
 export const FLEET_BYTES_PER_S = 4_000_000;
-/** Polls of a small cluster, and of one in which Pods come and go. */
+/** Polls of a small cluster, and of one in which Pods start and stop. */
 const SHORTEST_MS = 10_000;
 const SHORTEST_UNSETTLED_MS = 3_000;
 /** Below the half hour after which an old list is an alert, jitter included. */
@@ -35,9 +35,7 @@ const SMALL = 250;
 export function pollMs(n: number, bytes: number, settled = true): number {
   const wire = bytes > COMPRESSED_BYTES ? bytes / COMPRESSION : bytes;
   const ms = Math.min(wire * n / FLEET_BYTES_PER_S * 1e3, LONGEST_MS);
-  return settled
-    ? Math.max(SHORTEST_MS, ms)
-    : Math.max(SHORTEST_UNSETTLED_MS, ms / 2);
+  return Math.max(settled ? SHORTEST_MS : SHORTEST_UNSETTLED_MS, ms);
 }
 
 /**

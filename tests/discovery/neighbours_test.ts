@@ -99,6 +99,17 @@ const CASES: readonly {
     want: [TWO],
   },
   {
+    name:
+      "leaves out a Pod that is not ready, of a node whose clock is a little ahead",
+    agents: [agent(2, { ...NOT_READY, created: NOW + 60_000 })],
+    want: [],
+  },
+  {
+    name: "takes a Pod that is not ready from the future, for clocks jump",
+    agents: [agent(2, { ...NOT_READY, created: NOW + 60_001 })],
+    want: [TWO],
+  },
+  {
     name: "takes a Pod of unknown age that is not ready",
     agents: [agent(2, { ...NOT_READY, created: 0 })],
     want: [TWO],
@@ -225,6 +236,11 @@ const UNTIL: readonly { name: string; ages: number[]; want: number }[] = [
     name: "until the oldest young one has grown up",
     ages: [1, 7],
     want: 59_993,
+  },
+  {
+    name: "until one from the future is young",
+    ages: [-120_000],
+    want: 60_000,
   },
 ];
 for (const { name, ages, want } of UNTIL) {
