@@ -25,9 +25,6 @@ import {
 import type { Variant } from "./scale/settings.ts";
 import { MALLOC, seconds, table } from "./process.ts";
 
-/** How often each setting is measured. */
-const RUNS = 2;
-
 function say(text: string) {
   Deno.stderr.writeSync(new TextEncoder().encode(text + "\n"));
 }
@@ -121,9 +118,9 @@ async function compareSettings(
 ) {
   const measured = new Map<Variant, Figures[]>();
   await grow(place, options.sizes.at(-1)!);
-  for (let run = 1; run <= RUNS; run++) {
+  for (let run = 1; run <= options.runs; run++) {
     for (const variant of variants) {
-      say(`${variant.name}, run ${run} of ${RUNS} ...`);
+      say(`${variant.name}, run ${run} of ${options.runs} ...`);
       const agent = {
         ...place.agent,
         binary: await binaryOf(variant, options.binary),

@@ -110,7 +110,7 @@ const ROWS: readonly Row[] = [
     budget: { all: 1000 },
   },
   {
-    what: "discovery at the start, KB received",
+    what: "discovery, first 30 s, KB received",
     value: (f) => f.start.discoveryBytes / 1e3,
     digits: 1,
     budget: { 5000: 500 },

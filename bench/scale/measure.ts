@@ -13,6 +13,11 @@ import type { Options } from "./options.ts";
 import type { Population } from "./population.ts";
 import type { Relay } from "./relay.ts";
 
+/**
+ * What belongs to the start, seconds after the first round: in a large cluster
+ * the agents take turns at looking their neighbours up.
+ */
+const START_S = 30;
 const SCRAPES = 50;
 
 /** Where an agent is measured. */
@@ -39,7 +44,7 @@ export async function measure(
   const self = fakes.pods[0]!;
   await using agent = await startAgent({ ...options, self, service: self.ip });
   const { process } = agent;
-  await seconds(2);
+  await seconds(START_S);
   await meter.quiet(1_000); // between two rounds
   const reading = () => ({
     at: performance.now(),

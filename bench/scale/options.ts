@@ -18,6 +18,8 @@ export interface Options {
   readonly settings: boolean;
   /** Compare these values of the agent's settings there instead. */
   readonly vary: Readonly<Record<string, readonly string[]>>;
+  /** How often each of these is measured. */
+  readonly runs: number;
   readonly binary: string;
   /** Settings of the agent that differ from the manifests'. */
   readonly env: Readonly<Record<string, string>>;
@@ -34,6 +36,7 @@ export const USAGE = `usage: deno task bench:scale [OPTION...]
   --settings                 instead, at the last size: compare V8's and the allocator's settings
   --vary NAME=VALUE,VALUE    instead, at the last size: compare values of a setting of the
                              agent with the default; may be repeated
+  --runs 2                   how often to measure each of these
 `;
 
 /** An argument that cannot be used. */
@@ -61,6 +64,7 @@ export function parseOptions(args: readonly string[]): Options {
       given.vary.map((text) => pair("--vary", text))
         .map(([name, values]) => [name, values.split(",")]),
     ),
+    runs: number("--runs", given.runs, 1),
     binary: given.binary,
     env: Object.fromEntries(given.env.map((text) => pair("--env", text))),
   };
@@ -75,6 +79,7 @@ function read(args: readonly string[]) {
         seconds: { ...TEXT, default: "120" },
         heartbeats: { ...TEXT, default: "17" },
         restarts: { ...TEXT, default: "1" },
+        runs: { ...TEXT, default: "2" },
         binary: { ...TEXT, default: "dist/kubenurse" },
         settings: { type: "boolean", default: false },
         env: TEXTS,

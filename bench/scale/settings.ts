@@ -21,6 +21,8 @@ export interface Variant {
 
 const { MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_ } = MALLOC;
 const FLAGS = V8_FLAGS.split(",");
+/** No compilers but that to bytecode, and no record of types for others. */
+const LITE = "--lite-mode";
 
 function withMalloc(name: string, malloc: Variant["malloc"]): Variant {
   return { name: `glibc: ${name}`, malloc };
@@ -48,12 +50,16 @@ export const RUNTIME: readonly Variant[] = [
     withV8(`without ${flag}`, FLAGS.filter((other) => other !== flag))
   ),
   ...[
-    "--single-threaded",
-    "--single-threaded-gc",
-    "--max-old-space-size=32",
-    "--gc-global",
-    "--no-concurrent-marking",
-  ].map((flag) => withV8(`and ${flag}`, [...FLAGS, flag])),
+    ["--no-turbofan", "--no-maglev"],
+    ["--no-turbofan", "--no-maglev", "--no-sparkplug"],
+  ].map((flags) =>
+    withV8(`${flags.join(" ")} in place of ${LITE}`, [
+      ...FLAGS.filter((other) => other !== LITE),
+      ...flags,
+    ])
+  ),
+  ...["--single-threaded-gc", "--memory-saver-mode"]
+    .map((flag) => withV8(`and ${flag}`, [...FLAGS, flag])),
 ];
 
 /** Of the agent: each value of each variable by itself, beside the defaults. */
