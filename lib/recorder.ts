@@ -7,6 +7,7 @@
 import type { Backends } from "./backends.ts";
 import { countedAs, eventOf } from "./checks/check.ts";
 import type { Check, Failed, Outcome } from "./checks/check.ts";
+import { pathType } from "./checks/sources.ts";
 import type { Sweep } from "./discovery/sweep.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics/metrics.ts";
@@ -30,7 +31,7 @@ export interface RecorderDeps {
   readonly metrics: Pick<Metrics, "observe" | "round" | "forget">;
   readonly results: Results;
   readonly backends: Pick<Backends, "record">;
-  readonly sweep: Pick<Sweep, "failed" | "answered">;
+  readonly sweep: Pick<Sweep, "failed" | "answered" | "failing">;
 }
 
 /** Series of a node that has left go after this, so that a last scrape sees them. */
@@ -77,7 +78,10 @@ export function createRecorder(deps: RecorderDeps): Recorder {
 
   /** Checks that are made no more leave the results at once, the metrics later. */
   function forget(checks: readonly Check[]) {
-    const types = new Set(checks.map(({ type }) => type));
+    const types = new Set([
+      ...checks.filter((check) => !check.sweep).map(({ type }) => type),
+      ...sweep.failing().map(pathType), // some are told after their round
+    ]);
     for (const { type, failures } of results.keepOnly(types)) {
       log.info(
         "check has ended while it was failing: it is no neighbour any more",

@@ -64,14 +64,35 @@ Deno.test("createRecorder() keeps a failure of the sweep until it is well", () =
   assertEquals(types(), ["path_node-7"]);
   assertEquals(sweep.failing(), ["node-7"]);
   outcome(7, ok());
-  recorder.round([swept(7)], 1);
+  recorder.round([swept(7)], 1); // there may be nobody else to check
   assertEquals(sweep.failing(), []);
-  recorder.round([swept(8)], 1);
   assertEquals(types(), []);
   assertEquals(log.lines.filter((line) => line.includes("check")), [
     "warn check is failing",
     "info check has recovered",
   ]);
+});
+
+Deno.test("createRecorder() keeps a failure of the sweep that is told after its round", () => {
+  const { outcome, types, log, recorder, swept } = recording();
+  recorder.round([swept(7)], 1);
+  outcome(7, failed());
+  recorder.round([swept(8)], 1);
+  assertEquals(types(), ["path_node-7"]);
+  assertEquals(log.lines.slice(1), ["warn check is failing"]);
+});
+
+Deno.test("createRecorder() says so when the node of a failure of the sweep has gone", () => {
+  const { outcome, types, log, recorder, swept, sweep } = recording();
+  outcome(7, failed());
+  recorder.round([swept(7)], 1);
+  sweep.partners([neighbour(8)]);
+  recorder.round([swept(8)], 1);
+  assertEquals(types(), []);
+  assertEquals(
+    log.lines.at(-1),
+    "info check has ended while it was failing: it is no neighbour any more",
+  );
 });
 
 Deno.test("createRecorder() tells of more failures of the sweep than it keeps", () => {

@@ -20,6 +20,7 @@ import {
 import type { Agent, Chosen, Neighbour } from "./neighbours.ts";
 import { spreadMs } from "./pace.ts";
 import { podSource } from "./pod_source.ts";
+import { rememberedFollowers } from "./ring.ts";
 import { seeker } from "./seeker.ts";
 import { sliceSource } from "./slice_source.ts";
 import type { Source } from "./source.ts";
@@ -121,6 +122,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return deps.nodeName ?? ownPod(list.state().agents, deps.podName)?.nodeName;
   }
 
+  const ring = rememberedFollowers();
   /** The newest choice; it takes all Pods to choose, and each round and page asks. */
   let chosen: {
     readonly of: readonly unknown[];
@@ -141,6 +143,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       const choice = chooseNeighbours(
         { agents, cordoned: cordoned.nodes() },
         { ...deps, nodeName: node, wall },
+        ring,
       );
       chosen = { of, until: choiceHoldsUntil(agents, wall), choice };
     }
@@ -211,10 +214,15 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     return true;
   }
 
-  /** By what is known of its node, not by the choice: a new node must not excuse a failing one. */
+  /**
+   * By what is known of its node, not by the choice: a new node must not excuse a
+   * failing one. One that has become ready meanwhile was starting when it failed;
+   * EndpointSlices do not tell how old those are that are not ready.
+   */
   function listed(neighbour: Neighbour): boolean {
-    return on(neighbour.nodeName)
-      .some((other) => keyOf(other) === keyOf(neighbour));
+    return on(neighbour.nodeName).some((other) =>
+      keyOf(other) === keyOf(neighbour) && (neighbour.ready || !other.ready)
+    );
   }
 
   /** Who can be probed on a node: one, or none. */

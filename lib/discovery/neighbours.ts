@@ -151,6 +151,7 @@ export interface Chosen {
 export function chooseNeighbours(
   { agents, cordoned }: Neighbourhood,
   choice: Choice,
+  ring = followers,
 ): Chosen {
   const own = ownPod(agents, choice.podName);
   const self = choice.nodeName ?? own?.nodeName;
@@ -168,7 +169,7 @@ export function chooseNeighbours(
     const other = byNode.get(agent.nodeName);
     if (!other || isBetter(agent, other)) byNode.set(agent.nodeName, agent);
   }
-  const { chosen, others } = followers(
+  const { chosen, others } = ring(
     { node: self ?? choice.podName ?? "", zone: own?.zone ?? "" },
     [...byNode].map(([node, { zone }]) => ({ node, zone })),
     choice.limit,

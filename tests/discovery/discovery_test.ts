@@ -220,6 +220,18 @@ for (
     }));
 }
 
+Deno.test("isStillThere() denies a neighbour that was not ready when it failed and is so now", () =>
+  discovering(async (setup) => {
+    const { clock, server } = setup;
+    server.pods = [pod(1), pod(2, { status: { conditions: [] } }), pod(3)];
+    await clock.advance(15_000);
+    const starting = on("node-2", setup.discovery);
+    assertEquals((await verdict(setup, starting)).there, true);
+    setup.discovery.answered(starting);
+    server.pods = [pod(1), pod(2), pod(3)];
+    assertEquals((await verdict(setup, starting)).there, false);
+  }));
+
 Deno.test("isStillThere() denies a neighbour whose node was cordoned", () =>
   discovering(async (setup) => {
     const cordoned = on("node-2", setup.discovery);

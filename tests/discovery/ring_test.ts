@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import { followers, place, ringOrder } from "../../lib/discovery/ring.ts";
+import {
+  followers,
+  place,
+  rememberedFollowers,
+  ringOrder,
+} from "../../lib/discovery/ring.ts";
 import { below, seeded, shuffled } from "../fakes/random.ts";
 
 interface Cluster {
@@ -130,6 +135,34 @@ Deno.test("followers() returns those that are not chosen too, in the order of th
     assertEquals(chosen, all.filter(isChosen));
     assertEquals(others, all.filter((node) => !isChosen(node)));
   }
+});
+
+Deno.test("rememberedFollowers() answers as followers() does, whatever it was asked before", () => {
+  const random = seeded(12);
+  const remembered = rememberedFollowers();
+  for (const { nodes, limit } of clusters(300, 13)) {
+    for (let turn = 0; turn < 4; turn++) {
+      const asked = [
+        { node: nodes[below(2, random)] ?? "alone", zone: "" },
+        shuffled(nodes, random).slice(below(2, random))
+          .map((node) => ({ node, zone: `${below(1 + turn, random)}` })),
+        limit + below(2, random),
+      ] as const;
+      const want = followers(...asked);
+      assertEquals(remembered(...asked), want);
+      const [self, all, most] = asked;
+      assertEquals(remembered(self, shuffled(all, random), most), want);
+    }
+  }
+});
+
+Deno.test("rememberedFollowers() does not think twice", () => {
+  const remembered = rememberedFollowers();
+  const nodes = ["a", "b", "c"].map((node) => ({ node, zone: "" }));
+  const self = { node: "a", zone: "" };
+  const answer = remembered(self, nodes, 1);
+  assert(remembered(self, nodes.toReversed(), 1) === answer);
+  assert(remembered(self, nodes.slice(1), 1) !== answer);
 });
 
 Deno.test("followers() gives the list that it has given in every release", () => {
