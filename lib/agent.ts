@@ -14,7 +14,7 @@ import { socketProbe } from "./checks/socket_probe.ts";
 import type { SocketRequest } from "./checks/socket_probe.ts";
 import { checksFor } from "./checks/sources.ts";
 import type { CheckDeps } from "./checks/sources.ts";
-import { httpsOrigin, serverOf, trusting } from "./checks/trust.ts";
+import { httpsServer, serverOf, trusting } from "./checks/trust.ts";
 import type { Config } from "./config/config.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
 import { createSweep } from "./discovery/sweep.ts";
@@ -30,6 +30,8 @@ import type { Clock, Random } from "./platform.ts";
 import { createRecorder } from "./recorder.ts";
 import { createResults } from "./results.ts";
 import { runRounds } from "./runner.ts";
+import { sharedName } from "./tls/own_certificate.ts";
+import type { OwnCertificate } from "./tls/own_certificate.ts";
 import { sendBurst } from "./udp/burst.ts";
 import { createEcho } from "./udp/echo.ts";
 import type { Echo } from "./udp/echo.ts";
@@ -52,6 +54,8 @@ export interface AgentDeps {
   readonly namespace: string;
   readonly hostname: string;
   readonly impossible?: CheckDeps["impossible"];
+  /** What this agent shows by TLS; `undefined`: nothing. */
+  readonly certificate?: (() => OwnCertificate) | undefined;
 }
 
 /** A running part of the program. */
@@ -71,6 +75,7 @@ export interface Agent {
 const CONCURRENCY = 128;
 /** The loss of UDP packets is that over this time, or three rounds if these take longer. */
 const UDP_WINDOW_MS = 120_000;
+const DAY_MS = 86_400_000;
 /** The first round waits so long for the first list of neighbours. */
 const FIRST_LIST_MS = 2_000;
 
@@ -79,7 +84,7 @@ const NOT_LISTED =
 
 /** Puts an agent together; nothing happens before {@linkcode Agent.run}. */
 export function createAgent(config: Config, deps: AgentDeps): Agent {
-  const { clock, log } = deps;
+  const { clock, log, certificate } = deps;
   const results = createResults();
   const incoming = createIncoming(clock.now);
   const backends = createBackends(clock.now);
@@ -93,6 +98,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     nodeName: config.nodeName,
     limit: config.neighbourLimit,
     allowUnschedulable: config.allowUnschedulable,
+    tls: config.tls !== undefined,
   });
   const neighbours = () =>
     config.checks.neighbourhood ? discovery.neighbours() : [];
@@ -129,6 +135,8 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     backends: backends.distinct,
     ...(udpLoss ? { udpLoss: udpLoss.ratios } : {}),
     sweepFailing: sweep.failing,
+    ownCertificateDays: certificate &&
+      (() => (certificate().validTo - clock.wall()) / DAY_MS),
     ...deps.process,
   }, {
     ...deps.build,
@@ -158,7 +166,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       (request, timeoutMs) => httpProbe(request, timeoutMs, clock.now),
       {
         ...trust,
-        server: httpsOrigin,
+        server: httpsServer,
         look: ({ url }, ms) => lookAtCertificate(serverOf(url), ms, clock.wall),
       },
     ),
@@ -181,6 +189,8 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     traceAlways: config.trace === "always",
     origin: deps.hostname,
     impossible: deps.impossible,
+    neighbourName: () =>
+      certificate && sharedName(certificate(), discovery.ownIps()),
   };
 
   const recorder = createRecorder({

@@ -12,7 +12,10 @@ import { apiFetch } from "./kubernetes/access.ts";
 import type { Credentials } from "./kubernetes/access.ts";
 import { createLog } from "./log.ts";
 import { systemClock, wordsOf } from "./platform.ts";
-import { addressText, serve } from "./serve.ts";
+import { ListenError, serve } from "./serve.ts";
+import { keepCertificate, readOwnCertificate } from "./tls/own_certificate.ts";
+import type { OwnCertificate } from "./tls/own_certificate.ts";
+import { tryPair } from "./tls/server.ts";
 import { VERSION } from "./version.ts";
 
 /** Where the agent runs. */
@@ -33,10 +36,14 @@ export async function start(
   place: Place,
 ): Promise<number> {
   const startSeconds = Date.now() / 1e3;
+  const certificateDeps = { readFile: Deno.readTextFileSync, tryPair };
   let config: Config;
+  let firstCertificate: OwnCertificate | undefined;
   let namespace: string;
   try {
     config = parseConfig(env, Deno.readTextFileSync);
+    firstCertificate = config.tls &&
+      readOwnCertificate(config.tls, certificateDeps);
     namespace = config.namespace ?? await place.namespace();
   } catch (error) {
     const errors = error instanceof AggregateError ? error.errors : [error];
@@ -52,6 +59,12 @@ export async function start(
   for (const name of unknownSettings(env)) {
     log.warn("unknown setting, see --help", { name });
   }
+  const certificate = firstCertificate && config.tls &&
+    keepCertificate(firstCertificate, config.tls, {
+      ...certificateDeps,
+      clock: systemClock,
+      log,
+    });
   const { credentials } = place;
   const agent = createAgent(config, {
     clock: systemClock,
@@ -75,6 +88,7 @@ export async function start(
     namespace,
     hostname: config.podName ?? hostname(),
     impossible: place.impossible,
+    certificate: certificate?.current,
   });
   log.info("kubenurse starts", {
     version: VERSION,
@@ -90,13 +104,17 @@ export async function start(
     Deno.addSignalListener(signal, () => stop.abort());
   }
   try {
-    await serve(agent, config, { log, clock: systemClock, stop: stop.signal });
+    await serve(agent, config, {
+      log,
+      clock: systemClock,
+      stop: stop.signal,
+      certificate,
+    });
     return 0;
   } catch (error) {
-    log.warn("cannot listen", {
-      address: addressText(config.listen),
-      error: wordsOf(error),
-    });
+    if (!(error instanceof ListenError)) throw error;
+    const { address, message } = error;
+    log.warn("cannot listen", { address, error: message });
     return 1;
   }
 }

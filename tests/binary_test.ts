@@ -3,9 +3,10 @@
  * names it and `KUBENURSE_DENORT` the base binary it was compiled with.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { READABLE } from "../lib/config/files.ts";
+import { PERMISSIONS } from "../tools/permissions.ts";
 import dgram from "node:dgram";
 import { ask } from "../lib/udp/packet.ts";
-import { PERMISSIONS, READABLE } from "../tools/permissions.ts";
 import { eventually } from "./fakes/eventually.ts";
 
 const BINARY = Deno.env.get("KUBENURSE_BINARY");

@@ -6,86 +6,15 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { helpText } from "../lib/config/settings.ts";
-import { startApiServer } from "../lib/demo/api_server.ts";
 import { wordsOf } from "../lib/platform.ts";
 import { listenUdp } from "../lib/udp/listen.ts";
 import type { UdpPort } from "../lib/udp/listen.ts";
 import { VERSION } from "../lib/version.ts";
 import { eventually } from "./fakes/eventually.ts";
-import { podOf, startPeer } from "./fakes/lone_agent.ts";
-import type { Peer } from "./fakes/lone_agent.ts";
 import { startProgram } from "./fakes/process.ts";
-import type { Running } from "./fakes/process.ts";
+import { ready, status, withProgram } from "./fakes/program.ts";
 
 const SANITIZERS = { sanitizeOps: true, sanitizeResources: true };
-const TOKEN = "token-of-the-process";
-
-interface Program extends Running {
-  /** `http://127.0.0.1:<port>` once it listens. */
-  url(): Promise<string>;
-  /** Its neighbour. */
-  readonly peer: Peer;
-}
-
-/** Runs an agent with a neighbour while `test` runs. */
-async function withProgram(
-  test: (program: Program) => Promise<void>,
-  env: (peer: Peer) => Readonly<Record<string, string>> = () => ({}),
-) {
-  await using open = new AsyncDisposableStack();
-  const folder = await Deno.makeTempDir();
-  open.defer(() => Deno.remove(folder, { recursive: true }));
-  const peer = await startPeer();
-  open.defer(() => peer.close());
-  const api = open.use(
-    await startApiServer({ token: TOKEN, pods: [podOf("node-2", peer)] }),
-  );
-  await Deno.writeTextFile(`${folder}/token`, TOKEN);
-  await Deno.writeTextFile(`${folder}/ca.crt`, api.ca);
-  const running = startProgram("bench/agent.ts", [folder], {
-    KUBERNETES_SERVICE_HOST: "127.0.0.1",
-    KUBERNETES_SERVICE_PORT: String(api.port),
-    KUBERNETES_SERVICE_DNS: "localhost",
-    KUBENURSE_LISTEN_ADDRESS: ":0",
-    KUBENURSE_CHECK_INTERVAL: "200ms",
-    KUBENURSE_SHUTDOWN_DURATION: "1s",
-    NODE_NAME: "node-1",
-    POD_NAME: "kubenurse-1",
-    ...env(peer),
-  });
-  let over = false;
-  open.defer(async () => {
-    if (!over) running.kill("SIGKILL");
-    await running.ended();
-  });
-  await test({
-    ...running,
-    peer,
-    async ended() {
-      const ended = await running.ended();
-      over = true;
-      return ended;
-    },
-    async url() {
-      const line = await eventually(
-        () => running.lines.find((line) => line.includes("listening")) ?? "",
-        (line) => line !== "",
-      );
-      return `http://127.0.0.1:${/:(\d+)"?\}?$/.exec(line)![1]}`;
-    },
-  });
-}
-
-async function status(url: string, init: RequestInit = {}): Promise<number> {
-  const response = await fetch(url, init);
-  await response.body?.cancel();
-  return response.status;
-}
-
-async function ready(url: string): Promise<void> {
-  await eventually(() => status(`${url}/ready`), (code) => code === 200);
-}
-
 /** When a line was logged, milliseconds since 1970. */
 function timeOf(line: string): number {
   return Date.parse(line.slice(0, 24));

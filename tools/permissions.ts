@@ -3,13 +3,7 @@
  *
  * @module
  */
-
-/** Files that settings may name: see docs/configuration.md. */
-export const READABLE = [
-  "/var/run/secrets", // ServiceAccount token, CA and namespace; Secrets
-  "/etc/kubenurse",
-  "/etc/ssl",
-];
+import { READABLE } from "../lib/config/files.ts";
 
 /** Flags of `deno compile`; what is not here the binary cannot do. */
 export const PERMISSIONS = [

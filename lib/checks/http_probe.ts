@@ -31,6 +31,8 @@ export interface HttpRequest {
   readonly ca?: readonly string[];
   /** Accept any certificate. */
   readonly insecure?: boolean;
+  /** Whom an `https:` server's certificate is to name; the URL's host unless told. */
+  readonly serverName?: string;
 }
 
 /** An answer longer than this is not read to its end. */
@@ -202,8 +204,18 @@ function options(
     ...(request.ca?.length ? { ca: [...request.ca] } : {}),
     rejectUnauthorized: !request.insecure,
   };
+  const { serverName = isIp(name) ? undefined : name } = request;
+  const named = serverName === undefined ? {} : { servername: serverName };
   if (trust.ca) {
-    return { ...shared, agent: showing(new https.Agent(trust), watch) };
+    const agent = new https.Agent({ ...trust, ...named });
+    if (!request.serverName) return { ...shared, agent: showing(agent, watch) };
+    // Deno 2.6 takes the name from the host, whatever servername says
+    return {
+      ...shared,
+      hostname: request.serverName,
+      headers: { host: url.host, ...shared.headers },
+      agent: showing(agent, watch, { host: name }),
+    };
   }
   // Without CAs an agent would load the well-known ones into the heap, which
   // needs a permission and several MB; a plain connection knows them already.
@@ -214,7 +226,7 @@ function options(
       const socket = tls.connect({
         host: name,
         port: Number(url.port || 443),
-        ...(isIp(name) ? {} : { servername: name }),
+        ...named,
         ...trust,
       });
       watch(socket);
@@ -227,14 +239,17 @@ function options(
  * Shows the sockets that an agent makes at once. The request's own event can come
  * after the name has been looked up, and then a failure to connect would be taken
  * for one of DNS.
+ *
+ * @param to Where to connect to, if that is not the request's host.
  */
 function showing<Agent extends http.Agent>(
   agent: Agent,
   watch: (socket: Socket) => void,
+  to: { readonly host?: string } = {},
 ): Agent {
   const create = agent.createConnection.bind(agent);
   agent.createConnection = (options, callback) => {
-    const socket = create(options, callback);
+    const socket = create({ ...options, ...to }, callback);
     if (socket) watch(socket as Socket);
     return socket;
   };

@@ -18,7 +18,7 @@ import type { SocketRequest } from "./socket_probe.ts";
 export interface CheckDeps extends ApiServerDeps {
   /** Requests with the trust that this agent's settings give. */
   readonly http: (
-    request: Pick<HttpRequest, "url" | "headers" | "body">,
+    request: Pick<HttpRequest, "url" | "headers" | "body" | "serverName">,
     timeoutMs: number,
   ) => Promise<Outcome>;
   readonly socket: (
@@ -27,6 +27,8 @@ export interface CheckDeps extends ApiServerDeps {
   ) => Promise<Outcome>;
   readonly dns: (request: DnsRequest, timeoutMs: number) => Promise<Outcome>;
   readonly mtu: PathMtu;
+  /** Whom the certificates of neighbours are to name; `undefined`: their address. */
+  readonly neighbourName?: () => string | undefined;
   /** What this agent calls itself to neighbours. */
   readonly origin: string;
   /** Why checks cannot work from where this agent runs, by type; `path` is for all paths. */
@@ -115,7 +117,13 @@ function path(neighbour: Neighbour, deps: CheckDeps): Check {
   const headers = { [ORIGIN_HEADER]: deps.origin };
   function request(path: string, timeoutMs: number, body?: Uint8Array) {
     const url = `${neighbour.url}${path}`;
-    return deps.http({ url, headers, ...(body ? { body } : {}) }, timeoutMs);
+    const serverName = deps.neighbourName?.();
+    return deps.http({
+      url,
+      headers,
+      ...(body ? { body } : {}),
+      ...(serverName === undefined ? {} : { serverName }),
+    }, timeoutMs);
   }
   return {
     type,

@@ -88,9 +88,15 @@ export function trusting<Request extends Trust>(
   };
 }
 
-/** The origin of an `https` URL, for {@linkcode TrustOptions.server}. */
-export function httpsOrigin({ url }: { readonly url: string }) {
-  return url.startsWith("https:") ? new URL(url).origin : undefined;
+/**
+ * The origin of an `https` URL, for {@linkcode TrustOptions.server}; neighbours,
+ * which come and go, are known by the name that they share.
+ */
+export function httpsServer(
+  { url, serverName }: { readonly url: string; readonly serverName?: string },
+) {
+  if (!url.startsWith("https:")) return undefined;
+  return serverName ?? new URL(url).origin;
 }
 
 /** Host and port of an `https` URL. */

@@ -6,6 +6,7 @@
 import { X509Certificate } from "node:crypto";
 import { extraChecks } from "./extra_checks.ts";
 import type { ExtraCheck } from "./extra_checks.ts";
+import { fileWords } from "./files.ts";
 import { SETTINGS } from "./settings.ts";
 import type { SettingName } from "./settings.ts";
 import {
@@ -267,8 +268,7 @@ function pemKeyFile(
   try {
     pem = readFile(path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(variable, path, `${wanted} (${why})`);
+    throw new ConfigError(variable, path, `${wanted} (${fileWords(error)})`);
   }
   if (/-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(pem)) return path;
   throw new ConfigError(variable, path, wanted);
@@ -284,8 +284,7 @@ function caFile(
   try {
     pem = readFile(path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(variable, path, `${wanted} (${why})`);
+    throw new ConfigError(variable, path, `${wanted} (${fileWords(error)})`);
   }
   const blocks = pem.match(
     /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g,

@@ -41,6 +41,8 @@ export interface Discovery {
   isAgent(address: string): boolean;
   /** Name of this agent's node; `undefined`: not known (yet). */
   nodeName(): string | undefined;
+  /** IP addresses of this agent's Pod; empty: not known (yet). */
+  ownIps(): readonly string[];
   /** Whether this agent's node is cordoned and cordoned nodes do not count. */
   isCordoned(): boolean;
   /**
@@ -74,6 +76,8 @@ export interface DiscoveryDeps {
   readonly nodeName: string | undefined;
   readonly limit: number;
   readonly allowUnschedulable: boolean;
+  /** Whether agents answer by TLS. */
+  readonly tls: boolean;
 }
 
 /** Longest wait for the API server before a failure counts. */
@@ -251,7 +255,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     neighbours: () => choice().neighbours,
     others: () => choice().others,
     asNeighbour: (agent) =>
-      toNeighbour(agent, ownPod(list.state().agents, deps.podName)),
+      toNeighbour(
+        agent,
+        ownPod(list.state().agents, deps.podName),
+        deps.tls,
+      ),
     error: () => list.state().error,
     ageSeconds() {
       const { asOf } = list.state();
@@ -260,6 +268,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     isAgent: (address) =>
       list.state().agents.some(({ ips }) => ips.includes(address)),
     nodeName,
+    ownIps: () => ownPod(list.state().agents, deps.podName)?.ips ?? [],
     isCordoned() {
       const node = nodeName();
       return !deps.allowUnschedulable && node !== undefined &&

@@ -49,6 +49,8 @@ export interface Agent {
   readonly ips: readonly string[];
   readonly hostIp: string;
   readonly port: number;
+  /** Port by TLS; `undefined`: its Pod names none. */
+  readonly tlsPort: number | undefined;
   readonly phase: string;
   readonly terminating: boolean;
   readonly ready: boolean;
@@ -78,6 +80,8 @@ export interface Choice {
   /** Most neighbours; 0: all. */
   readonly limit: number;
   readonly allowUnschedulable: boolean;
+  /** Whether agents answer by TLS, as far as their Pods are made for it. */
+  readonly tls: boolean;
   /** Milliseconds since 1970. */
   readonly wall: number;
 }
@@ -86,6 +90,7 @@ export interface Choice {
 const ZONE_LABEL = "topology.kubernetes.io/zone";
 /** Port of an agent whose Pod names none. */
 export const DEFAULT_PORT = 8080;
+const DEFAULT_TLS_PORT = 8443;
 
 /** A Pod that is not ready is taken for one that is starting for so long. */
 const STARTING_MS = 60_000;
@@ -95,8 +100,13 @@ export function toAgent(pod: Pod): Agent {
   const { metadata, spec, status } = pod ?? {};
   const ips = [status?.podIP, ...list(status?.podIPs).map((one) => one?.ip)]
     .map(text).filter((ip) => isIP(ip) && !ip.includes("%")); // no zones
-  const port = list(spec?.containers).flatMap((one) => list(one?.ports))
-    .find((one) => one?.name === "http")?.containerPort ?? DEFAULT_PORT;
+  const ports = list(spec?.containers).flatMap((one) => list(one?.ports));
+  function port(name: string): number | undefined {
+    const port = ports.find((one) => one?.name === name)?.containerPort ?? 0;
+    return Number.isInteger(port) && port > 0 && port < 65536
+      ? port
+      : undefined;
+  }
   return {
     podName: text(metadata?.name),
     uid: text(metadata?.uid),
@@ -104,9 +114,8 @@ export function toAgent(pod: Pod): Agent {
     zone: text(metadata?.labels?.[ZONE_LABEL]),
     ips: [...new Set(ips)],
     hostIp: text(status?.hostIP),
-    port: Number.isInteger(port) && port > 0 && port < 65536
-      ? port
-      : DEFAULT_PORT,
+    port: port("http") ?? DEFAULT_PORT,
+    tlsPort: port("https"),
     phase: text(status?.phase) || "Unknown",
     terminating: text(metadata?.deletionTimestamp) !== "",
     ready: list(status?.conditions).some((one) =>
@@ -175,7 +184,9 @@ export function chooseNeighbours(
     choice.limit,
   );
   return {
-    neighbours: chosen.map((node) => toNeighbour(byNode.get(node)!, own)),
+    neighbours: chosen.map((node) =>
+      toNeighbour(byNode.get(node)!, own, choice.tls)
+    ),
     others: others.map((node) => byNode.get(node)!),
   };
 }
@@ -206,11 +217,31 @@ function isBetter(a: Agent, b: Agent): boolean {
 /**
  * An agent with the address to probe: of two address families, the one that this
  * agent's Pod has as its first.
+ *
+ * @param tls Whether agents answer by TLS, as far as their Pods are made for it.
  */
-export function toNeighbour(agent: Agent, own: Agent | undefined): Neighbour {
+export function toNeighbour(
+  agent: Agent,
+  own: Agent | undefined,
+  tls: boolean,
+): Neighbour {
   const wanted = own?.ips[0]?.includes(":");
   const ip = agent.ips.find((ip) => ip.includes(":") === wanted) ??
     agent.ips[0]!;
   const host = ip.includes(":") ? `[${ip}]` : ip;
-  return { ...agent, ip, url: `http://${host}:${agent.port}` };
+  const port = tls ? tlsPortOf(agent, own) : undefined;
+  const url = port === undefined
+    ? `http://${host}:${agent.port}`
+    : `https://${host}:${port}`;
+  return { ...agent, ip, url };
+}
+
+/**
+ * The port for TLS that its Pod names. Where none does, it is upstream's; where
+ * the own Pod does, a Pod that does not is one from before TLS was switched on,
+ * and has plain HTTP alone.
+ */
+function tlsPortOf(agent: Agent, own: Agent | undefined): number | undefined {
+  if (agent.tlsPort !== undefined) return agent.tlsPort;
+  return own?.tlsPort === undefined ? DEFAULT_TLS_PORT : undefined;
 }

@@ -69,7 +69,10 @@ export function sliceSource(
  * for running: Pods that have failed are in no slice.
  */
 export function toAgents(slice: EndpointSlice): Agent[] {
-  const port = list(slice?.ports).find((one) => one?.name === "http")?.port;
+  function port(name: string): number | undefined {
+    const port = list(slice?.ports).find((one) => one?.name === name)?.port;
+    return typeof port === "number" ? port : undefined;
+  }
   return list(slice?.endpoints).flatMap((endpoint) => {
     const { addresses, conditions, targetRef, nodeName, zone } = endpoint ?? {};
     if (targetRef?.kind !== "Pod" || !text(targetRef.name)) return [];
@@ -80,7 +83,8 @@ export function toAgents(slice: EndpointSlice): Agent[] {
       zone: text(zone),
       ips: list(addresses).filter((ip) => isIP(ip) && !ip.includes("%")),
       hostIp: "",
-      port: typeof port === "number" ? port : DEFAULT_PORT,
+      port: port("http") ?? DEFAULT_PORT,
+      tlsPort: port("https"),
       phase: "Running",
       terminating: conditions?.terminating === true,
       // of a Service that publishes those that are not ready, all are "ready"

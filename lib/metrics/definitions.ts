@@ -67,6 +67,13 @@ export const DEFINITIONS = {
     labels: ["type"],
     help: "Days that the certificate shown to a tls:// check is still valid.",
   },
+  ownCertificate: {
+    name: "kubenurse_own_certificate_days_left",
+    kind: "gauge",
+    labels: [],
+    help:
+      "Days that this agent's own certificate is still valid; with KUBENURSE_USE_TLS only.",
+  },
   incoming: {
     name: "kubenurse_neighbourhood_incoming_checks",
     kind: "gauge",

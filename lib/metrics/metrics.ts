@@ -24,6 +24,8 @@ export interface Readings {
   udpLoss?(): readonly (readonly [type: string, ratio: number])[];
   /** Nodes that failed in the sweep, a few at most. */
   sweepFailing(): readonly string[];
+  /** How long this agent's own certificate is still valid, days; `undefined`: it has none. */
+  readonly ownCertificateDays?: (() => number) | undefined;
   /** Seconds of CPU time of this process. */
   cpuSeconds(): number;
   /** Bytes. */
@@ -147,6 +149,9 @@ export function createMetrics(
   reading(DEFINITIONS.incoming, readings.incomingChecks);
   reading(DEFINITIONS.neighbours, readings.neighbours);
   reading(DEFINITIONS.listAge, () => readings.listAgeSeconds() ?? NaN);
+  if (readings.ownCertificateDays) {
+    reading(DEFINITIONS.ownCertificate, readings.ownCertificateDays);
+  }
   reading(DEFINITIONS.cpu, readings.cpuSeconds);
   reading(DEFINITIONS.memory, () => readings.memory().rss);
   reading(DEFINITIONS.heap, () => readings.memory().heapTotal);

@@ -278,7 +278,10 @@ Deno.test("httpProbe() gives up in phase tls on a server that is silent in the h
 });
 
 /** An HTTPS server with a certificate for `names`. */
-async function tlsServer(names: string[]) {
+async function tlsServer(
+  names: string[],
+  asked: (request: Request) => void = () => {},
+) {
   const authority = await createCa();
   const { cert, key } = await authority.issue(names);
   const server = Deno.serve({
@@ -287,7 +290,10 @@ async function tlsServer(names: string[]) {
     cert,
     key,
     onListen() {},
-  }, () => new Response("ok"));
+  }, (request) => {
+    asked(request);
+    return new Response("ok");
+  });
   return {
     port: server.addr.port,
     ca: authority.cert,
@@ -335,6 +341,39 @@ for (const { name, names, right, insecure, ok } of TRUST) {
     if (ok) return assertEquals(outcome.state, "ok");
     assertEquals(failure(outcome).phase, "tls");
     assertStringIncludes(failure(outcome).message, "in the TLS handshake: ");
+  });
+}
+
+const NAMED = [
+  { serverName: "kubenurse.example", insecure: false, want: "ok" },
+  { serverName: "another.example", insecure: false, want: "tls" },
+  { serverName: undefined, insecure: false, want: "tls" },
+  { serverName: "another.example", insecure: true, want: "ok" },
+];
+for (const { serverName, insecure, want } of NAMED) {
+  const name = serverName ?? "that address";
+  const how = insecure ? "of any certificate" : "of kubenurse.example";
+  Deno.test(`httpProbe() asks an address for ${name}, ${how}: ${want}`, async () => {
+    let host: string | null = null;
+    await using server = await tlsServer(
+      ["kubenurse.example"],
+      (request) => host = request.headers.get("host"),
+    );
+    const url = `https://127.0.0.1:${server.port}/`;
+    const outcome = await httpProbe({
+      url,
+      ca: [server.ca],
+      insecure,
+      ...(serverName === undefined ? {} : { serverName }),
+    }, 5_000);
+    if (want === "ok") {
+      assertEquals(outcome.state, "ok");
+      assertEquals(host, new URL(url).host);
+    } else {
+      const { phase, message } = failure(outcome);
+      assertEquals([phase, host], [want, null]);
+      assert(message.startsWith(`GET ${url}: in the TLS handshake: `), message);
+    }
   });
 }
 

@@ -102,6 +102,31 @@ Deno.test("checksFor() makes all checks, each to its own target", async () => {
   ]);
 });
 
+Deno.test("checksFor() tells whom the certificates of neighbours are to name, in all that is sent to them", async () => {
+  const names: [string, string | undefined][] = [];
+  const { deps } = recording({
+    neighbourName: () => "kubenurse.example",
+    http({ url, serverName }) {
+      names.push([new URL(url).pathname, serverName]);
+      return Promise.resolve(ok());
+    },
+    mtu: {
+      async probe(_neighbour, small, request, ms) {
+        await small(ms);
+        return await request("/path-mtu", ms, new Uint8Array(1));
+      },
+    },
+  });
+  const checks = checksFor(config(), [neighbour(2)], [], deps);
+  await outcomes(checks);
+  assertEquals(names, [
+    ["/nurse/alwayshappy", undefined],
+    ["/alwayshappy", undefined],
+    ["/alwayshappy", "kubenurse.example"],
+    ["/path-mtu", "kubenurse.example"],
+  ]);
+});
+
 Deno.test("checksFor() makes the extra checks last, each by its own kind of probe", async () => {
   const { asked, deps } = recording();
   const checks = checksFor(

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Outcome } from "../../lib/checks/check.ts";
 import type { HttpRequest } from "../../lib/checks/http_probe.ts";
-import { httpsOrigin, trusting } from "../../lib/checks/trust.ts";
+import { httpsServer, trusting } from "../../lib/checks/trust.ts";
 import { failed, ok } from "../fakes/checks.ts";
 
 const URL_TEXT = "https://kubenurse.example/alwayshappy";
@@ -46,7 +46,7 @@ function setup(
       return Promise.resolve(answer(trust, request.url));
     },
     {
-      server: httpsOrigin,
+      server: httpsServer,
       ca,
       insecure,
       look(_, timeoutMs) {

@@ -47,6 +47,7 @@ async function discovering(
     nodeName: "node-1",
     limit: 10,
     allowUnschedulable: false,
+    tls: false,
     ...changes,
   });
   const stop = new AbortController();

@@ -13,6 +13,7 @@ const CHOICE: Choice = {
   nodeName: "node-1",
   limit: 0,
   allowUnschedulable: false,
+  tls: false,
   wall: NOW,
 };
 
@@ -30,6 +31,7 @@ function chosen(
 const TWO = "kubenurse-2 http://10.0.0.2:8080";
 const THREE = "kubenurse-3 http://10.0.0.3:8080";
 const NOT_READY = { ready: false };
+const TLS = { tlsPort: 8443 };
 
 const CASES: readonly {
   name: string;
@@ -157,6 +159,32 @@ const CASES: readonly {
   {
     name: "takes the first by name of two like Pods on a node",
     agents: [agent(5, { nodeName: "node-2" }), agent(2)],
+    want: [TWO],
+  },
+  {
+    name: "uses TLS where it is told to, on the port that the Pod names",
+    agents: [agent(1, TLS), agent(2, { tlsPort: 9443 })],
+    choice: { tls: true },
+    want: ["kubenurse-2 https://10.0.0.2:9443"],
+  },
+  {
+    name: "uses TLS on upstream's port where no Pod names one",
+    agents: [agent(1), agent(2), agent(3, { ips: ["fd00::3"] })],
+    choice: { tls: true },
+    want: [
+      "kubenurse-2 https://10.0.0.2:8443",
+      "kubenurse-3 https://[fd00::3]:8443",
+    ],
+  },
+  {
+    name: "uses plain HTTP for a Pod from before its own had a port for TLS",
+    agents: [agent(1, TLS), agent(2), agent(3, TLS)],
+    choice: { tls: true },
+    want: [TWO, "kubenurse-3 https://10.0.0.3:8443"],
+  },
+  {
+    name: "uses plain HTTP where it is not told to use TLS",
+    agents: [agent(1, TLS), agent(2, TLS)],
     want: [TWO],
   },
   {

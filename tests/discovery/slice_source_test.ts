@@ -87,6 +87,7 @@ const KEPT: Agent = {
   ips: [],
   hostIp: "",
   port: 8080,
+  tlsPort: undefined,
   phase: "Running",
   terminating: false,
   ready: true,
@@ -118,6 +119,12 @@ const ENDPOINTS: readonly {
     name: "sees that a Pod terminates",
     endpoint: { ...POD, conditions: { serving: true, terminating: true } },
     want: { terminating: true },
+  },
+  {
+    name: "takes the port named https",
+    endpoint: POD,
+    ports: [{ name: "http", port: 8080 }, { name: "https", port: 9443 }],
+    want: { tlsPort: 9443 },
   },
   {
     name: "takes the port named http",

@@ -12,6 +12,7 @@ Deno.test("toAgent() keeps a few short strings of a Pod", () => {
     ips: ["10.0.0.7"],
     hostIp: "192.168.0.7",
     port: 8080,
+    tlsPort: undefined,
     phase: "Running",
     terminating: false,
     ready: true,
@@ -27,6 +28,7 @@ const NOTHING: Agent = {
   ips: [],
   hostIp: "",
   port: 8080,
+  tlsPort: undefined,
   phase: "Unknown",
   terminating: false,
   ready: false,
@@ -119,6 +121,27 @@ const PODS: readonly { name: string; pod: unknown; want: Partial<Agent> }[] = [
       },
     },
     want: { port: 9000 },
+  },
+  {
+    name: "finds the port named https",
+    pod: {
+      spec: {
+        containers: [{
+          ports: [{ name: "http", containerPort: 9000 }, {
+            name: "https",
+            containerPort: 9443,
+          }],
+        }],
+      },
+    },
+    want: { port: 9000, tlsPort: 9443 },
+  },
+  {
+    name: "bears a port named https that is none",
+    pod: {
+      spec: { containers: [{ ports: [{ name: "https", containerPort: 0 }] }] },
+    },
+    want: {},
   },
   {
     name: "has port 8080 where none is named http",

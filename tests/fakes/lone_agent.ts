@@ -14,6 +14,7 @@ import { createCa } from "../../lib/demo/certificates.ts";
 import type { KeyPair } from "../../lib/demo/certificates.ts";
 import { startEndpoint } from "../../lib/demo/endpoint.ts";
 import type { Endpoint } from "../../lib/demo/endpoint.ts";
+import { readOwnCertificate } from "../../lib/tls/own_certificate.ts";
 import { apiFetch, serviceAccount } from "../../lib/kubernetes/access.ts";
 import { jumpClock } from "./jump_clock.ts";
 import type { JumpClock } from "./jump_clock.ts";
@@ -65,6 +66,8 @@ export interface LoneAgentOptions {
   /** Names of the neighbours' nodes. */
   readonly nodes?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Names in the certificate that all agents share; none: plain HTTP. */
+  readonly certificateNames?: readonly string[];
   /** Before the agent starts. */
   readonly prepare?: (around: {
     readonly api: DemoApiServer;
@@ -75,12 +78,13 @@ export interface LoneAgentOptions {
 }
 
 /** Shared by all tests: making one takes time. */
-const authority = await createCa();
+export const authority = await createCa();
 
 /** Runs the agent of `node-1` while `test` runs. */
 export async function withAgent(
   test: (all: LoneAgent) => Promise<void>,
-  { nodes = ["node-2", "node-3"], env = {}, prepare }: LoneAgentOptions = {},
+  { nodes = ["node-2", "node-3"], env = {}, certificateNames, prepare }:
+    LoneAgentOptions = {},
 ): Promise<void> {
   await using open = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
@@ -94,7 +98,13 @@ export async function withAgent(
     return one;
   }
   const neighbours = new Map<string, Peer>();
-  for (const node of nodes) neighbours.set(node, await peer());
+  const pair = certificateNames && await authority.issue(certificateNames);
+  const files = { certFile: `${folder}/tls.crt`, keyFile: `${folder}/tls.key` };
+  if (pair) {
+    await Deno.writeTextFile(files.certFile, pair.cert);
+    await Deno.writeTextFile(files.keyFile, pair.key);
+  }
+  for (const node of nodes) neighbours.set(node, await peer(pair));
   const service = await peer();
   const ingress = await peer(await authority.issue(["127.0.0.1"]));
   api.setPods([...neighbours].map(([node, one]) => podOf(node, one)));
@@ -113,6 +123,7 @@ export async function withAgent(
       ...env,
     }, Deno.readTextFileSync),
     timeoutMs: TIMEOUT_MS,
+    tls: pair && files,
   };
   async function mount(file: Mounted, text: string) {
     await Deno.writeTextFile(`${folder}/next`, text);
@@ -140,6 +151,11 @@ export async function withAgent(
     build: { version: "1.2.3", denoVersion: "2.9.6", startSeconds: 0 },
     namespace: "kube-system",
     hostname: "kubenurse-1",
+    certificate: pair && (() =>
+      readOwnCertificate(files, {
+        readFile: Deno.readTextFileSync,
+        tryPair() {},
+      })),
   });
   const own = await startEndpoint(agent.handler);
   open.defer(() => own.close());
@@ -201,7 +217,9 @@ export async function startPeer(tls?: KeyPair): Promise<Peer> {
 /** What the API server tells of a neighbour. */
 export function podOf(
   node: string,
-  { endpoint }: { readonly endpoint: Pick<Endpoint, "port"> },
+  { endpoint }: {
+    readonly endpoint: Pick<Endpoint, "port"> & Partial<Pick<Endpoint, "url">>;
+  },
   name = `kubenurse-on-${node}`,
 ): DemoPod {
   return {
@@ -215,7 +233,10 @@ export function podOf(
     spec: {
       nodeName: node,
       containers: [{
-        ports: [{ name: "http", containerPort: endpoint.port }],
+        ports: [{
+          name: endpoint.url?.startsWith("https:") ? "https" : "http",
+          containerPort: endpoint.port,
+        }],
       }],
     },
     status: {

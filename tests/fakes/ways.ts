@@ -11,7 +11,7 @@ import { httpProbe } from "../../lib/checks/http_probe.ts";
 import type { HttpRequest } from "../../lib/checks/http_probe.ts";
 import { socketProbe } from "../../lib/checks/socket_probe.ts";
 import type { SocketRequest } from "../../lib/checks/socket_probe.ts";
-import { httpsOrigin, serverOf, trusting } from "../../lib/checks/trust.ts";
+import { httpsServer, serverOf, trusting } from "../../lib/checks/trust.ts";
 import { apiFetch } from "../../lib/kubernetes/access.ts";
 import { systemClock } from "../../lib/platform.ts";
 
@@ -45,7 +45,7 @@ export async function probeBy(
     case "http":
     case "https": {
       const probe = trusting<HttpRequest>(httpProbe, {
-        server: httpsOrigin,
+        server: httpsServer,
         ca: cas,
         insecure: false,
         look: ({ url }, ms) => lookAtCertificate(serverOf(url), ms),

@@ -127,6 +127,7 @@ async function permissionsUsed(): Promise<Set<string>> {
     nodeName: "node-1",
     limit: 10,
     allowUnschedulable: false,
+    tls: false,
   }).run(stop.signal);
   return used;
 }

@@ -140,7 +140,10 @@ Deno.test("udp is not there where it is not measured", async () => {
 });
 
 Deno.test("text() has the names, kinds, labels and help texts of the definitions, and no others", async () => {
-  const made = metrics({ udpLoss: () => [["path_node-2", 0.25]] }, {
+  const made = metrics({
+    udpLoss: () => [["path_node-2", 0.25]],
+    ownCertificateDays: () => 30,
+  }, {
     trace: true,
   });
   made.udp!.burst("path_node-2", BURST);
