@@ -60,6 +60,20 @@ const CASES = [
     ],
   },
   {
+    folder: "tests/manifests/tls",
+    values: [
+      "--set=networkPolicy.enabled=true,use_tls=true",
+      "--set=cert_file=/etc/kubenurse/tls/tls.crt",
+      "--set=cert_key=/etc/kubenurse/tls/tls.key",
+      "--set=extra_ca=/etc/kubenurse/tls/ca.crt",
+      "--set=daemonset.volumes[0].name=tls",
+      "--set=daemonset.volumes[0].secret.secretName=kubenurse-agent-tls",
+      "--set=daemonset.volumeMounts[0].name=tls",
+      "--set=daemonset.volumeMounts[0].mountPath=/etc/kubenurse/tls",
+      "--set=daemonset.volumeMounts[0].readOnly=true",
+    ],
+  },
+  {
     folder: "tests/manifests/everything",
     values: [
       "--set=daemonset.priorityClassName=system-node-critical",

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseConfig, unknownSettings } from "../../lib/config/config.ts";
+import { READABLE } from "../../lib/config/files.ts";
 import { SETTINGS } from "../../lib/config/settings.ts";
 import { createDiscovery } from "../../lib/discovery/discovery.ts";
 import type { ApiClient } from "../../lib/kubernetes/client.ts";
@@ -242,6 +243,29 @@ toolTest("overlays/tls has the Ingress end TLS, and checks it so", [
   );
 });
 
+toolTest("components/tls mounts what its settings name, and opens the port", [
+  "kubectl",
+], async () => {
+  const objects = await kustomize("tests/manifests/tls");
+  const { volumes, containers } = only(objects, "DaemonSet").spec.template.spec;
+  const [{ ports, volumeMounts }] = containers;
+  const env = environment(objects);
+  assertEquals(env.KUBENURSE_USE_TLS, "true");
+  const [mount] = volumeMounts;
+  assertEquals(volumes[0].name, mount.name);
+  for (const name of ["CERT_FILE", "CERT_KEY", "EXTRA_CA"]) {
+    const path = env[`KUBENURSE_${name}`]!;
+    assert(path.startsWith(`${mount.mountPath}/`), path);
+    assert(READABLE.some((folder) => path.startsWith(`${folder}/`)), path);
+  }
+  const https = { name: "https", protocol: "TCP" };
+  assertEquals(ports[1], { ...https, containerPort: 8443 });
+  for (const { kind, spec } of objects) {
+    if (kind !== "Service") continue;
+    assertEquals(spec.ports[1], { ...https, port: 8443, targetPort: "https" });
+  }
+});
+
 toolTest("overlays/kind has no Ingress and the local image", [
   "kubectl",
 ], async () => {
@@ -270,7 +294,8 @@ toolTest("overlays/network-policy is about the agent's Pods", [
   assertEquals(agents.to[0].podSelector.matchLabels, labels);
   const port = { port: 8080, protocol: "UDP" };
   assertEquals(udp.ports, [port]);
-  assertEquals(agents.ports, [{ ...port, protocol: "TCP" }, port]);
+  const tcp = [8080, 8443].map((port) => ({ port, protocol: "TCP" }));
+  assertEquals(agents.ports, [...tcp, port]);
 });
 
 toolTest("overlays/prometheus-operator finds the Service", [
