@@ -3,10 +3,14 @@
  * names it and `KUBENURSE_DENORT` the base binary it was compiled with.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { READABLE } from "../lib/config/files.ts";
-import { PERMISSIONS } from "../tools/permissions.ts";
+import { X509Certificate } from "node:crypto";
 import dgram from "node:dgram";
+import tls from "node:tls";
+import { READABLE } from "../lib/config/files.ts";
+import { createCa } from "../lib/demo/certificates.ts";
+import type { KeyPair } from "../lib/demo/certificates.ts";
 import { ask } from "../lib/udp/packet.ts";
+import { PERMISSIONS } from "../tools/permissions.ts";
 import { eventually } from "./fakes/eventually.ts";
 
 const BINARY = Deno.env.get("KUBENURSE_BINARY");
@@ -74,7 +78,10 @@ binaryTest(
     });
     assertEquals(code, 2);
     assertStringIncludes(err, 'Cannot read KUBENURSE_EXTRA_CA="/etc/shadow"');
-    assertStringIncludes(err, "Requires read access");
+    assertStringIncludes(
+      err,
+      "the agent may read files below /var/run/secrets",
+    );
   },
 );
 
@@ -174,6 +181,104 @@ binaryTest(
     }
   },
 );
+
+/** A folder that the binary may read; like the whole test of the binary, for root. */
+async function readableFolder(): Promise<string> {
+  await Deno.mkdir("/etc/kubenurse", { recursive: true });
+  return await Deno.makeTempDir({ dir: "/etc/kubenurse" });
+}
+
+binaryTest(
+  "kubenurse takes a renewed certificate without losing a request, and checks by TLS",
+  async () => {
+    const ca = await createCa();
+    const host = "127.83.77.1";
+    const pairs = [await ca.issue([host], 30), await ca.issue([host], 30)];
+    const folder = await readableFolder();
+    async function write({ cert, key }: KeyPair) {
+      await Deno.writeTextFile(`${folder}/tls.key`, key);
+      await Deno.writeTextFile(`${folder}/tls.crt`, cert);
+    }
+    await write(pairs[0]!);
+    await Deno.writeTextFile(`${folder}/ca.crt`, ca.cert);
+    const program = new Deno.Command(BINARY!, {
+      env: {
+        ...IN_CLUSTER,
+        KUBENURSE_NAMESPACE: "kube-system",
+        KUBENURSE_LISTEN_ADDRESS: `${host}:0`,
+        KUBENURSE_USE_TLS: "true",
+        KUBENURSE_CERT_FILE: `${folder}/tls.crt`,
+        KUBENURSE_CERT_KEY: `${folder}/tls.key`,
+        KUBENURSE_EXTRA_CA: `${folder}/ca.crt`,
+        KUBENURSE_EXTRA_CHECKS: `self:https://${host}:8443/alwayshappy`,
+        KUBENURSE_CHECK_INTERVAL: "200ms",
+        KUBENURSE_SHUTDOWN_DURATION: "0",
+      },
+      clearEnv: true,
+      stdin: "null",
+      stdout: "null",
+    }).spawn();
+    const url = `https://${host}:8443`;
+    using client = Deno.createHttpClient({
+      caCerts: [ca.cert],
+      poolMaxIdlePerHost: 0,
+    });
+    async function text(path: string): Promise<string> {
+      return await (await fetch(`${url}${path}`, { client })).text();
+    }
+    const selfOk = async () => JSON.parse(await text("/alive")).self;
+    const selfErrors = 'kubenurse_errors{type="self"} 0';
+    try {
+      await eventually(() => selfOk().catch(() => ""), (self) => self === "ok");
+      await write(pairs[1]!);
+      const renewed = new X509Certificate(pairs[1]!.cert).serialNumber;
+      let done = false;
+      let answered = 0;
+      const clients = Array.from({ length: 10 }, async () => {
+        while (!done) {
+          assertEquals(await text("/alwayshappy"), "ok\n");
+          answered++;
+        }
+      });
+      await eventually(() => serialOf(host, ca.cert), (one) => one === renewed);
+      done = true;
+      await Promise.all(clients);
+      assert(answered > 100, `${answered}`);
+      assert((await text("/metrics")).includes(selfErrors));
+    } finally {
+      program.kill("SIGTERM");
+      await program.status;
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+/** Serial number of the certificate that is shown on port 8443. */
+function serialOf(host: string, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ host, port: 8443, ca }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+}
+
+binaryTest("kubenurse says where a certificate must be mounted", async () => {
+  const { code, err } = await run([], {
+    ...IN_CLUSTER,
+    KUBENURSE_USE_TLS: "true",
+    KUBENURSE_CERT_FILE: "/tls/tls.crt",
+    KUBENURSE_CERT_KEY: "/tls/tls.key",
+  });
+  assertEquals(code, 2);
+  const [first, second] = err.trimEnd().split("\n");
+  const why =
+    "(the agent may read files below /var/run/secrets, /etc/kubenurse, /etc/ssl alone)";
+  assert(first!.startsWith('Cannot read KUBENURSE_CERT_FILE="/tls/tls.crt"'));
+  assert(second!.startsWith('Cannot read KUBENURSE_CERT_KEY="/tls/tls.key"'));
+  assert(first!.endsWith(why) && second!.endsWith(why), err);
+});
 
 binaryTest(
   "kubenurse is less than 35 MB larger than the base binary",
