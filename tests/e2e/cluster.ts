@@ -224,9 +224,16 @@ export function allOk(seconds: number): Promise<AgentPod[]> {
   });
 }
 
-/** Applies the manifests with the image and the host of the test cluster. */
-export async function applyManifests(): Promise<string> {
-  const rendered = await run("kubectl", ["kustomize", await overlay()]);
+/**
+ * Applies the manifests with the image and the host of the test cluster.
+ *
+ * @param components Names of components to add.
+ */
+export async function applyManifests(
+  components: readonly string[] = [],
+): Promise<string> {
+  const folder = await overlay(components);
+  const rendered = await run("kubectl", ["kustomize", folder]);
   return await run("kubectl", ["apply", "-f", "-"], rendered);
 }
 
@@ -309,7 +316,7 @@ async function startRotation(): Promise<void> {
 export const ROTATION = "kubenurse-rotation";
 
 /** What a user of the test cluster changes: the image and the host of the Ingress. */
-async function overlay(): Promise<string> {
+async function overlay(components: readonly string[] = []): Promise<string> {
   // of its own for each process, since several may test at the same time
   const folder =
     new URL(`../../dist/e2e/${Deno.pid}/`, import.meta.url).pathname;
@@ -321,6 +328,7 @@ async function overlay(): Promise<string> {
     apiVersion: "kustomize.config.k8s.io/v1beta1",
     kind: "Kustomization",
     resources: ["../../../manifests"],
+    components: components.map((one) => `../../../manifests/components/${one}`),
     images: [{
       name: "ghcr.io/kubenurse/kubenurse-ts",
       newName: name,
