@@ -117,12 +117,11 @@ function path(neighbour: Neighbour, deps: CheckDeps): Check {
   const headers = { [ORIGIN_HEADER]: deps.origin };
   function request(path: string, timeoutMs: number, body?: Uint8Array) {
     const url = `${neighbour.url}${path}`;
-    const serverName = deps.neighbourName?.();
     return deps.http({
       url,
       headers,
       ...(body ? { body } : {}),
-      ...(serverName === undefined ? {} : { serverName }),
+      ...named(deps),
     }, timeoutMs);
   }
   return {
@@ -139,13 +138,19 @@ function path(neighbour: Neighbour, deps: CheckDeps): Check {
 }
 
 /** One small request, and no word of who asks: an agent counts only its neighbours. */
+/** Whom a neighbour's certificate is to name. */
+function named({ neighbourName }: CheckDeps): { readonly serverName?: string } {
+  const serverName = neighbourName?.();
+  return serverName === undefined ? {} : { serverName };
+}
+
 function swept(partner: Neighbour, deps: CheckDeps): Check {
-  const request = { url: `${partner.url}/alwayshappy` };
+  const url = `${partner.url}/alwayshappy`;
   return {
     type: pathType(partner.nodeName),
     neighbour: partner,
     sweep: true,
-    run: (timeoutMs) => deps.http(request, timeoutMs),
+    run: (timeoutMs) => deps.http({ url, ...named(deps) }, timeoutMs),
   };
 }
 

@@ -117,13 +117,14 @@ Deno.test("checksFor() tells whom the certificates of neighbours are to name, in
       },
     },
   });
-  const checks = checksFor(config(), [neighbour(2)], [], deps);
+  const checks = checksFor(config(), [neighbour(2)], [neighbour(3)], deps);
   await outcomes(checks);
   assertEquals(names, [
     ["/nurse/alwayshappy", undefined],
     ["/alwayshappy", undefined],
     ["/alwayshappy", "kubenurse.example"],
     ["/path-mtu", "kubenurse.example"],
+    ["/alwayshappy", "kubenurse.example"], // its turn in the sweep
   ]);
 });
 
