@@ -201,7 +201,8 @@ function options(
     return { ...shared, agent: showing(new http.Agent(), watch) };
   }
   const trust = {
-    ...(request.ca?.length ? { ca: [...request.ca] } : {}),
+    // as one: of several, Deno 2.6 takes the first alone
+    ...(request.ca?.length ? { ca: [request.ca.join("\n")] } : {}),
     rejectUnauthorized: !request.insecure,
   };
   const { serverName = isIp(name) ? undefined : name } = request;

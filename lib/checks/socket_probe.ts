@@ -51,7 +51,7 @@ export function socketProbe(
       host,
       port,
       ...(isIp(host) ? {} : { servername: host }),
-      ...(request.ca?.length ? { ca: [...request.ca] } : {}),
+      ...(request.ca?.length ? { ca: [request.ca.join("\n")] } : {}),
       rejectUnauthorized: !request.insecure,
     });
     const timer = setTimeout(

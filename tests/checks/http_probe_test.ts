@@ -344,6 +344,14 @@ for (const { name, names, right, insecure, ok } of TRUST) {
   });
 }
 
+Deno.test("httpProbe() is ok with a CA that is not the first one", async () => {
+  await using server = await tlsServer(["localhost"]);
+  const url = `https://localhost:${server.port}/`;
+  const [one, other] = await Promise.all([createCa("one"), createCa("other")]);
+  const ca = [one.cert.trim(), server.ca.trim(), other.cert];
+  assertEquals((await httpProbe({ url, ca }, 5_000)).state, "ok");
+});
+
 const NAMED = [
   { serverName: "kubenurse.example", insecure: false, want: "ok" },
   { serverName: "another.example", insecure: false, want: "tls" },
