@@ -729,7 +729,8 @@ agentTest(
     const count = errorEvents("path_sweep", "status_code_503");
     await eventually(() => metric(count), (n) => n! >= 5);
     assertEquals(await metric(failing), 1);
-    assertEquals(await metric(errors("path_sweep")), await metric(count));
+    const counted = (await metric(count))!; // it may have failed once more by now
+    assert((await metric(errors("path_sweep")))! >= counted);
     const { status, body } = await alive();
     assertEquals(status, 500);
     assertMatch(

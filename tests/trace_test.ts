@@ -117,17 +117,16 @@ Deno.test("an agent shows in /alive how far each check that fails has got", asyn
       service.answer = 503;
       await neighbours.get("node-2")!.endpoint.close();
       await api.fault("hang", /version/);
+      // a check that was under way when all this began may be slow and no more
       const { body } = await eventually(
         alive,
-        ({ body }) => Object.keys(keysOf(body)).length === 11,
-      );
-      assertEquals(
-        keysOf(body),
-        Object.fromEntries(
-          Object.keys(keysOf(body)).map((
-            type,
-          ) => [type, [...want[type] ?? [], "total"]]),
-        ),
+        ({ body }) => {
+          const found = Object.entries(keysOf(body));
+          return found.length === Object.keys(want).length &&
+            found.every(([type, steps]) =>
+              steps.join() === [...want[type] ?? [], "total"].join()
+            );
+        },
       );
       for (const [type, steps] of Object.entries(body.phases as Phases)) {
         const times = Object.values(steps);
