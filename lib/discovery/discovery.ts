@@ -24,6 +24,7 @@ import { rememberedFollowers } from "./ring.ts";
 import { seeker } from "./seeker.ts";
 import { sliceSource } from "./slice_source.ts";
 import type { Source } from "./source.ts";
+import { createVerdicts, keyOf } from "./verdicts.ts";
 
 /** How the neighbours are known. */
 export interface Discovery {
@@ -80,13 +81,6 @@ export interface DiscoveryDeps {
   readonly tls: boolean;
 }
 
-/** Longest wait for the API server before a failure counts. */
-const CONFIRM_MS = 3_000;
-/** A neighbour that was confirmed to fail is looked up again after this, doubling ... */
-const LOOK_AGAIN_MS = 10_000;
-/** ... up to this. */
-const LOOK_AGAIN_CAP_MS = 160_000;
-
 /** Makes it; nothing happens before {@linkcode Discovery.run}. */
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { clock, log } = deps;
@@ -114,16 +108,32 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       if (error === undefined) looking.ask(node, spreadMs(agents.length));
     },
   });
-  /** By Pod: when to look again, on the monotonic clock, and the wait after that. */
-  const failing = new Map<string, { until: number; waitMs: number }>();
-  /** By Pod: what is being asked of it. */
-  const asking = new Map<
-    string,
-    { readonly answered: AbortController; readonly verdict: Promise<boolean> }
-  >();
+  const verdicts = createVerdicts({
+    clock,
+    spreadMs() {
+      const { agents, error } = list.state();
+      return error === undefined ? spreadMs(agents.length) : undefined;
+    },
+    lookUp: looking.ask,
+    isListed: listed,
+    gone({ nodeName }) {
+      if (on(nodeName).length === 0) seeking.seek(nodeName);
+    },
+  });
+
+  /** This agent's own Pod; it takes all Pods to find it, and each round and page asks. */
+  let found: { of: readonly Agent[]; own: Agent | undefined } | undefined;
+
+  function own(): Agent | undefined {
+    const { agents } = list.state();
+    if (found?.of !== agents) {
+      found = { of: agents, own: ownPod(agents, deps.podName) };
+    }
+    return found.own;
+  }
 
   function nodeName(): string | undefined {
-    return deps.nodeName ?? ownPod(list.state().agents, deps.podName)?.nodeName;
+    return deps.nodeName ?? own()?.nodeName;
   }
 
   const ring = rememberedFollowers();
@@ -152,70 +162,6 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       chosen = { of, until: choiceHoldsUntil(agents, wall), choice };
     }
     return chosen.choice;
-  }
-
-  function isStillThere(neighbour: Neighbour): Promise<boolean> {
-    const key = keyOf(neighbour);
-    const known = failing.get(key);
-    if (known && clock.now() < known.until) {
-      return Promise.resolve(listed(neighbour));
-    }
-    const { verdict } = asking.get(key) ?? ask(neighbour, key);
-    return verdict;
-  }
-
-  function ask(neighbour: Neighbour, key: string) {
-    const answered = new AbortController();
-    const asked = {
-      answered,
-      verdict: lookedUp(neighbour, answered.signal).then((isThere) => {
-        if (asking.get(key) === asked) asking.delete(key);
-        return isThere;
-      }),
-    };
-    asking.set(key, asked);
-    return asked;
-  }
-
-  async function lookedUp(
-    neighbour: Neighbour,
-    answered: AbortSignal,
-  ): Promise<boolean> {
-    const { agents, error } = list.state();
-    if (error === undefined) {
-      const spread = spreadMs(agents.length);
-      const waited = new AbortController();
-      await Promise.race([
-        looking.ask(neighbour.nodeName, spread),
-        clock.sleep(
-          spread + CONFIRM_MS,
-          AbortSignal.any([answered, waited.signal]),
-        ),
-      ]);
-      waited.abort();
-    }
-    return answered.aborted || confirmed(neighbour);
-  }
-
-  /** By the newest news; remembers that a neighbour fails, or that a node has lost its agent. */
-  function confirmed(neighbour: Neighbour): boolean {
-    const key = keyOf(neighbour);
-    if (!listed(neighbour)) {
-      failing.delete(key);
-      if (on(neighbour.nodeName).length === 0) {
-        seeking.seek(neighbour.nodeName);
-      }
-      return false;
-    }
-    for (const [other, { until }] of failing) {
-      if (until + LOOK_AGAIN_CAP_MS < clock.now()) failing.delete(other);
-    }
-    const waitMs = failing.get(key)?.waitMs ?? LOOK_AGAIN_MS;
-    failing.set(key, {
-      until: clock.now() + waitMs,
-      waitMs: Math.min(waitMs * 2, LOOK_AGAIN_CAP_MS),
-    });
-    return true;
   }
 
   /**
@@ -274,13 +220,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       return !deps.allowUnschedulable && node !== undefined &&
         cordoned.nodes().has(node);
     },
-    isStillThere,
-    answered(neighbour) {
-      const key = keyOf(neighbour);
-      failing.delete(key);
-      asking.get(key)?.answered.abort();
-      asking.delete(key);
-    },
+    isStillThere: verdicts.isStillThere,
+    answered: verdicts.answered,
     first: list.first,
     async run(signal) {
       signal.addEventListener("abort", looking.stop, { once: true });
@@ -291,8 +232,4 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       ]);
     },
   };
-}
-
-function keyOf({ podName, uid, ip }: Neighbour): string {
-  return `${podName} ${uid} ${ip}`;
 }
