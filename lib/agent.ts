@@ -167,7 +167,10 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       {
         ...trust,
         server: httpsServer,
-        look: ({ url }, ms) => lookAtCertificate(serverOf(url), ms, clock.wall),
+        async look({ url }, ms) {
+          const seen = await lookAtCertificate(serverOf(url), ms, clock.wall);
+          return seen && { words: seen.words };
+        },
       },
     ),
     socket: trusting<SocketRequest>(

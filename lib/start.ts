@@ -13,6 +13,7 @@ import type { Credentials } from "./kubernetes/access.ts";
 import { createLog } from "./log.ts";
 import { systemClock, wordsOf } from "./platform.ts";
 import { ListenError, serve } from "./serve.ts";
+import { outliveStrayErrors } from "./stray_errors.ts";
 import { keepCertificate, readOwnCertificate } from "./tls/own_certificate.ts";
 import type { OwnCertificate } from "./tls/own_certificate.ts";
 import { tryPair } from "./tls/server.ts";
@@ -99,6 +100,7 @@ export async function start(
     log.info("check is skipped", { type, reason });
   }
 
+  outliveStrayErrors(log);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());

@@ -12,6 +12,7 @@ import type { KeyPair } from "../lib/demo/certificates.ts";
 import { ask } from "../lib/udp/packet.ts";
 import { PERMISSIONS } from "../tools/permissions.ts";
 import { eventually } from "./fakes/eventually.ts";
+import { startTcpPeer } from "./fakes/peers.ts";
 
 const BINARY = Deno.env.get("KUBENURSE_BINARY");
 const DENORT = Deno.env.get("KUBENURSE_DENORT");
@@ -290,3 +291,31 @@ binaryTest(
     assert(size - base.size < 35e6, `${size - base.size} bytes`);
   },
 );
+
+binaryTest("kubenurse outlives a target that answers half", async () => {
+  await using half = await startTcpPeer({
+    answers: "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+  });
+  const child = new Deno.Command(BINARY!, {
+    env: {
+      ...IN_CLUSTER,
+      KUBENURSE_NAMESPACE: "kube-system",
+      KUBENURSE_LISTEN_ADDRESS: "127.0.0.1:0",
+      KUBENURSE_CHECK_INTERVAL: "1s",
+      KUBENURSE_SHUTDOWN_DURATION: "1ms",
+      KUBENURSE_EXTRA_CHECKS: `half:http://127.0.0.1:${half.port}/`,
+    },
+    clearEnv: true,
+    stdout: "piped",
+  }).spawn();
+  let out = "";
+  let told = false;
+  for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+    out += part;
+    // it is counted, after its deadline at the latest, and the program goes on
+    if (told || !/check is failing type=half /.test(out)) continue;
+    told = true;
+    child.kill("SIGTERM");
+  }
+  assertEquals((await child.status).code, 0, out);
+});

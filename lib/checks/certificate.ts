@@ -5,19 +5,22 @@
  * @module
  */
 import tls from "node:tls";
+import type { Seen } from "./trust.ts";
 import { dayOf, isIp } from "./words.ts";
+
+const DAY_MS = 86_400_000;
 
 /**
  * Shakes hands once more, accepts any certificate and sends nothing.
  *
  * @param timeoutMs Deadline, milliseconds.
- * @returns What is wrong with the certificate; `undefined`: it did not come.
+ * @returns What the certificate shows; `undefined`: it did not come.
  */
 export function lookAtCertificate(
   { host, port }: { readonly host: string; readonly port: number },
   timeoutMs: number,
   wall: () => number = Date.now,
-): Promise<string | undefined> {
+): Promise<Seen | undefined> {
   return new Promise((resolve) => {
     const socket = tls.connect({
       host,
@@ -25,30 +28,36 @@ export function lookAtCertificate(
       ...(isIp(host) ? {} : { servername: host }),
       rejectUnauthorized: false,
     });
-    function settle(words?: string) {
+    function settle(seen?: Seen) {
       clearTimeout(timer);
-      resolve(words);
+      resolve(seen);
       socket.destroy();
     }
     const timer = setTimeout(settle, timeoutMs);
     socket.on("error", () => settle());
     socket.on("close", () => settle());
     socket.on("secureConnect", () => {
-      const { valid_from, valid_to, issuer, subject } = socket
-        .getPeerCertificate();
-      const [from, to] = [Date.parse(valid_from), Date.parse(valid_to)];
-      if (to < wall()) return settle(`it expired on ${dayOf(to / 1e3)}`);
-      if (from > wall()) {
-        return settle(`it is not valid before ${dayOf(from / 1e3)}`);
-      }
-      const name = issuer?.CN ?? issuer?.O;
-      if (name === undefined) return settle("its issuer is not trusted");
-      const own = name === (subject?.CN ?? subject?.O);
-      settle(
-        `${own ? "it is signed by itself," : "its issuer"} ${
-          JSON.stringify(name).slice(0, 100)
-        }${own ? ", which" : ""} is not trusted`,
-      );
+      const certificate = socket.getPeerCertificate();
+      const ms = Date.parse(certificate.valid_to) - wall();
+      settle({
+        words: wrongWith(certificate, wall()),
+        ...(Number.isNaN(ms) ? {} : { certificateDays: ms / DAY_MS }),
+      });
     });
   });
+}
+
+function wrongWith(
+  { valid_from, valid_to, issuer, subject }: tls.PeerCertificate,
+  now: number,
+): string {
+  const [from, to] = [Date.parse(valid_from), Date.parse(valid_to)];
+  if (to < now) return `it expired on ${dayOf(to / 1e3)}`;
+  if (from > now) return `it is not valid before ${dayOf(from / 1e3)}`;
+  const name = issuer?.CN ?? issuer?.O;
+  if (name === undefined) return "its issuer is not trusted";
+  const quoted = JSON.stringify(name).slice(0, 100);
+  return name === (subject?.CN ?? subject?.O)
+    ? `it is signed by itself, ${quoted}, and not trusted`
+    : `its issuer ${quoted} is not trusted`;
 }

@@ -56,6 +56,8 @@ export interface Failed {
   /** What was tried, on which address, and what happened. */
   readonly message: string;
   readonly trace?: Trace;
+  /** How long the certificate that was shown to a `tls` check is still valid, days; below 0: it has expired. */
+  readonly certificateDays?: number;
   /** The deadline ended it, no word from the other side. */
   readonly timedOut?: boolean;
   /** The event to count it under, where the phase does not say it. */

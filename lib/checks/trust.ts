@@ -21,6 +21,14 @@ export type Probe<Request extends Trust> = (
   timeoutMs: number,
 ) => Promise<Outcome>;
 
+/** What a look at a certificate tells. */
+export interface Seen {
+  /** What is wrong with it. */
+  readonly words: string;
+  /** As that of an outcome. */
+  readonly certificateDays?: number;
+}
+
 /** What trust depends on. */
 export interface TrustOptions<Request extends Trust> {
   /** The server that shows a certificate, for example an origin; `undefined`: no TLS. */
@@ -28,11 +36,11 @@ export interface TrustOptions<Request extends Trust> {
   /** PEM certificates of the cluster and the extra CA, read anew each time. */
   readonly ca: () => Promise<readonly string[]>;
   readonly insecure: boolean;
-  /** What is wrong with the certificate that a server shows, if that can be told. */
+  /** Looks at the certificate that a server shows, where nobody vouches for it. */
   readonly look: (
     request: Request,
     timeoutMs: number,
-  ) => Promise<string | undefined>;
+  ) => Promise<Seen | undefined>;
 }
 
 /**
@@ -55,11 +63,12 @@ export function trusting<Request extends Trust>(
     failed: Failed,
     leftMs: number,
   ): Promise<Outcome> {
-    const words = leftMs > 0 && failed.message.endsWith(UNVERIFIED)
+    const seen = leftMs > 0 && failed.message.endsWith(UNVERIFIED)
       ? await look(request, leftMs)
       : undefined;
-    if (words === undefined) return failed;
-    return { ...failed, message: `${failed.message}: ${words}` };
+    if (seen === undefined) return failed;
+    const { words, ...more } = seen;
+    return { ...failed, ...more, message: `${failed.message}: ${words}` };
   }
 
   return async (request, timeoutMs) => {

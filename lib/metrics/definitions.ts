@@ -65,7 +65,8 @@ export const DEFINITIONS = {
     name: "kubenurse_certificate_days_left",
     kind: "gauge",
     labels: ["type"],
-    help: "Days that the certificate shown to a tls:// check is still valid.",
+    help:
+      "Days that the certificate shown to a tls:// check is still valid; below 0: it has expired.",
   },
   ownCertificate: {
     name: "kubenurse_own_certificate_days_left",

@@ -182,10 +182,10 @@ export function createMetrics(
         requests.inc({ type, code });
         duration.observe({ type }, outcome.seconds);
       }
+      if (outcome.certificateDays !== undefined) {
+        certificate.set({ type }, outcome.certificateDays);
+      }
       if (outcome.state === "ok") {
-        if (outcome.certificateDays !== undefined) {
-          certificate.set({ type }, outcome.certificateDays);
-        }
         request.observe({ type }, outcome.seconds);
         return;
       }

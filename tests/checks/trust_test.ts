@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Outcome } from "../../lib/checks/check.ts";
 import type { HttpRequest } from "../../lib/checks/http_probe.ts";
 import { httpsServer, trusting } from "../../lib/checks/trust.ts";
+import type { Seen } from "../../lib/checks/trust.ts";
 import { failed, ok } from "../fakes/checks.ts";
 
 const URL_TEXT = "https://kubenurse.example/alwayshappy";
@@ -28,7 +29,7 @@ function setup(
     ca?: () => Promise<readonly string[]>;
     insecure?: boolean;
     /** What a look at the certificate tells. */
-    seen?: string;
+    seen?: Seen;
   } = {},
 ) {
   const looks: number[] = [];
@@ -197,7 +198,7 @@ Deno.test("trusting() trusts the well-known CAs when there are no others or they
   }
 });
 
-const SEEN = "it expired on 2026-11-22";
+const SEEN: Seen = { words: "it expired on 2026-11-22", certificateDays: -2 };
 const LOOKS: readonly [string, Outcome, Outcome, number[]][] = [
   ["of a certificate that nobody vouches for", UNKNOWN, UNKNOWN, [4_980]],
   ["of no certificate for the wrong name", WRONG_NAME, UNKNOWN, []],
@@ -214,7 +215,8 @@ for (const [name, cluster, wellKnown, want] of LOOKS) {
     if (want.length === 0) return;
     assertEquals(outcome, {
       ...UNKNOWN,
-      message: `${UNKNOWN.message}: ${SEEN}`,
+      certificateDays: -2,
+      message: `${UNKNOWN.message}: ${SEEN.words}`,
     });
   });
 }

@@ -4,14 +4,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { SETTINGS } from "../../lib/config/settings.ts";
-import { startApiServer } from "../../lib/demo/api_server.ts";
-import type { DemoPod } from "../../lib/demo/api_server.ts";
-import { createCa } from "../../lib/demo/certificates.ts";
 import { eventually } from "../fakes/eventually.ts";
-import { podOf, startPeer } from "../fakes/lone_agent.ts";
-import type { Peer } from "../fakes/lone_agent.ts";
 import { startProgram } from "../fakes/process.ts";
-import type { Running } from "../fakes/process.ts";
+import { alive, metrics, status, withProgram } from "../fakes/agent_process.ts";
+import type { Around, Env, Program } from "../fakes/agent_process.ts";
 import {
   ALIVE_KEYS,
   BUCKETS,
@@ -23,122 +19,6 @@ import {
   TYPES,
   VARIABLES,
 } from "./upstream.ts";
-
-const TOKEN = "token-of-the-compatible";
-const UPSTREAM_FILTER = { "app.kubernetes.io/name": "kubenurse" };
-
-/** What is around an agent. */
-interface Around {
-  readonly folder: string;
-  readonly apiPort: number;
-  readonly neighbour: Peer;
-  readonly service: Peer;
-  /** Behind a certificate of a CA that is not the cluster's; `extra-ca.crt` in the folder. */
-  readonly ingress: Peer;
-}
-
-/** An agent that runs. */
-interface Program extends Running {
-  readonly url: string;
-  readonly around: Around;
-}
-
-type Env = Readonly<Record<string, string>>;
-
-/** Pods of several namespaces and labels, on nodes of which the fourth is cordoned. */
-function podsOf(peer: Peer): DemoPod[] {
-  const pod = (node: string, namespace: string, labels: Env): DemoPod => {
-    const one = podOf(node, peer);
-    return { ...one, metadata: { ...one.metadata, namespace, labels } };
-  };
-  return [
-    pod("node-2", "kube-system", UPSTREAM_FILTER),
-    pod("node-3", "kube-system", UPSTREAM_FILTER),
-    pod("node-4", "kube-system", UPSTREAM_FILTER),
-    pod("node-5", "kube-system", { app: "nurse" }),
-    pod("node-6", "monitoring", UPSTREAM_FILTER),
-  ];
-}
-
-/** Runs an agent whose settings are the defaults and those of `env`. */
-async function withProgram(
-  test: (program: Program) => Promise<void>,
-  env: (around: Around) => Env = () => ({}),
-) {
-  await using open = new AsyncDisposableStack();
-  const folder = await Deno.makeTempDir();
-  open.defer(() => Deno.remove(folder, { recursive: true }));
-  const stranger = await createCa("a stranger");
-  const [neighbour, service, ingress] = [
-    await startPeer(),
-    await startPeer(),
-    await startPeer(await stranger.issue(["127.0.0.1"])),
-  ];
-  for (const peer of [neighbour, service, ingress]) {
-    open.defer(() => peer.close());
-  }
-  const api = open.use(
-    await startApiServer({
-      token: TOKEN,
-      nodes: ["node-1", "node-2", "node-3", "node-4", "node-5", "node-6"],
-      pods: podsOf(neighbour),
-    }),
-  );
-  api.cordon("node-4");
-  await Deno.writeTextFile(`${folder}/token`, TOKEN);
-  await Deno.writeTextFile(`${folder}/ca.crt`, api.ca);
-  await Deno.writeTextFile(`${folder}/extra-ca.crt`, stranger.cert);
-  const around = { folder, apiPort: api.port, neighbour, service, ingress };
-  const running = startProgram("bench/agent.ts", [folder], {
-    KUBERNETES_SERVICE_HOST: "127.0.0.1",
-    KUBERNETES_SERVICE_PORT: String(api.port),
-    KUBERNETES_SERVICE_DNS: "localhost",
-    KUBENURSE_LISTEN_ADDRESS: "127.0.0.1:0",
-    KUBENURSE_CHECK_INTERVAL: "200ms",
-    KUBENURSE_SHUTDOWN_DURATION: "500ms",
-    NODE_NAME: "node-1",
-    POD_NAME: "kubenurse-1",
-    ...env(around),
-  });
-  let over = false;
-  open.defer(async () => {
-    if (!over) running.kill("SIGKILL");
-    await running.ended();
-  });
-  const [, address] = await eventually(
-    () => /listening address=(\S+)/.exec(running.lines.join("\n")) ?? [],
-    ([all]) => all !== undefined,
-  );
-  const url = `http://${address}`;
-  await eventually(
-    async () => await status(`${url}/ready`),
-    (code) => code === 200,
-  );
-  await test({
-    ...running,
-    url,
-    around,
-    async ended() {
-      const ended = await running.ended();
-      over = true;
-      return ended;
-    },
-  });
-}
-
-async function status(url: string): Promise<number> {
-  const response = await fetch(url);
-  await response.body?.cancel();
-  return response.status;
-}
-
-async function alive({ url }: Program): Promise<Record<string, unknown>> {
-  return await (await fetch(`${url}/alive`)).json();
-}
-
-async function metrics({ url }: Program): Promise<string> {
-  return await (await fetch(`${url}/metrics`)).text();
-}
 
 // --- endpoints ---------------------------------------------------------------
 
@@ -277,6 +157,8 @@ interface Seen {
   readonly see: (program: Program) => Promise<unknown>;
   /** What is seen with the variable, at last; without it, it is something else. */
   readonly want: unknown;
+  /** Without it the program does not start. */
+  readonly needed?: true;
 }
 
 const seesState = (type: string) => async (program: Program) =>
@@ -299,6 +181,29 @@ const seesAsked = (type: string) => async (program: Program) =>
 const ingress = ({ ingress }: Around) => ({
   KUBENURSE_INGRESS_URL: ingress.endpoint.url,
 });
+
+/** Status of a neighbour's request by https; `undefined`: nobody answers. */
+async function seesTls({ around }: Program): Promise<number | undefined> {
+  using client = Deno.createHttpClient({ caCerts: [around.extraCa] });
+  try {
+    const url = `https://${around.host}:8443/alwayshappy`;
+    const response = await fetch(url, { client });
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return undefined;
+  }
+}
+const withTls = ({ folder }: Around): Env => ({
+  KUBENURSE_USE_TLS: "true",
+  KUBENURSE_CERT_FILE: `${folder}/tls.crt`,
+  KUBENURSE_CERT_KEY: `${folder}/tls.key`,
+});
+function without(env: Env, name: string): Env {
+  return Object.fromEntries(
+    Object.entries(env).filter(([key]) => key !== name),
+  );
+}
 
 const SEEN: Readonly<Record<string, Seen>> = {
   KUBENURSE_INGRESS_URL: {
@@ -350,6 +255,25 @@ const SEEN: Readonly<Record<string, Seen>> = {
     want: ["skipped", 0],
   },
   KUBENURSE_CHECK_INTERVAL: { see: seesLog(/interval=(\S+)/), want: "0.3s" },
+  KUBENURSE_USE_TLS: {
+    with: (around) => without(withTls(around), "KUBENURSE_USE_TLS"),
+    see: seesTls,
+    want: 200,
+  },
+  KUBENURSE_CERT_FILE: {
+    value: ({ folder }) => `${folder}/tls.crt`,
+    with: (around) => without(withTls(around), "KUBENURSE_CERT_FILE"),
+    see: seesTls,
+    want: 200,
+    needed: true,
+  },
+  KUBENURSE_CERT_KEY: {
+    value: ({ folder }) => `${folder}/tls.key`,
+    with: (around) => without(withTls(around), "KUBENURSE_CERT_KEY"),
+    see: seesTls,
+    want: 200,
+    needed: true,
+  },
   KUBENURSE_HISTOGRAM_BUCKETS: {
     see: async (program) => {
       const name = "kubenurse_httpclient_request_duration_seconds_bucket";
@@ -389,6 +313,17 @@ const SEEN: Readonly<Record<string, Seen>> = {
   },
 };
 
+async function refusedWithout(name: string, env: (around: Around) => Env) {
+  await withProgram(async ({ around }) => {
+    const { code, err } = await startProgram("main.ts", [], {
+      KUBERNETES_SERVICE_HOST: "127.0.0.1",
+      ...env(around),
+    }).ended();
+    assertEquals(code, 2);
+    assert(err.startsWith(`Cannot read ${name}="": expected `), err);
+  });
+}
+
 for (const { name, example, effect } of VARIABLES) {
   Deno.test(`upstream's ${name}: ${effect.replaceAll("`", "")}`, async () => {
     const seen = SEEN[name]!;
@@ -411,11 +346,12 @@ for (const { name, example, effect } of VARIABLES) {
       ...others(around),
       [name]: seen.value?.(around) ?? example,
     }));
+    if (seen.needed) return await refusedWithout(name, others);
     await withProgram(async (program) => {
-      const without = await looked(program);
+      const found = await looked(program);
       assert(
-        JSON.stringify(without) !== JSON.stringify(seen.want),
-        `without it: ${JSON.stringify(without)}`,
+        JSON.stringify(found) !== JSON.stringify(seen.want),
+        `without it: ${JSON.stringify(found)}`,
       );
     }, others);
   });

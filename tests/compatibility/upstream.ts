@@ -215,6 +215,22 @@ export const VARIABLES: readonly UpstreamVariable[] = [
     effect: "time from round to round, in the log at the start",
   },
   {
+    name: "KUBENURSE_USE_TLS",
+    example: "true",
+    effect:
+      "all endpoints by https on port 8443 too; neighbours are asked there",
+  },
+  {
+    name: "KUBENURSE_CERT_FILE",
+    example: "/etc/kubenurse/tls.crt",
+    effect: "the certificate that is shown there; missing, it stops the start",
+  },
+  {
+    name: "KUBENURSE_CERT_KEY",
+    example: "/etc/kubenurse/tls.key",
+    effect: "the key of that certificate; missing, it stops the start",
+  },
+  {
     name: "KUBENURSE_HISTOGRAM_BUCKETS",
     example: ".5,1,2.5",
     effect: "bounds of the histograms' buckets",
