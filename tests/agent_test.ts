@@ -199,7 +199,7 @@ const FAULTS: readonly {
   {
     name: "is away",
     fault: "away",
-    state: "tcp connect error: Connection refused",
+    state: "connection refused",
     event: "connect_done",
   },
   {

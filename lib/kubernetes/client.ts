@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plainly } from "../checks/words.ts";
 import { wordsOf } from "../platform.ts";
 import type { ApiFetch } from "./access.ts";
 import { itemScanner } from "./items.ts";
@@ -90,7 +91,7 @@ export function apiClient(fetch: ApiFetch, server: string): ApiClient {
         headers: { accept },
       });
     } catch (error) {
-      throw new ApiError(`${what}: ${fetchWords(error)}`, 0);
+      throw new ApiError(`${what}: ${plainly(fetchWords(error))}`, 0);
     }
     if (response.status !== 200) throw await statusError(what, response);
     return { what, response };

@@ -107,7 +107,7 @@ const FAILURES: readonly { name: string; answer: Answer; error: string }[] = [
   {
     name: "is away",
     answer: refused,
-    error: "tcp connect error: Connection refused",
+    error: "connection refused",
   },
   {
     name: "answers 401",

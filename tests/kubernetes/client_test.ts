@@ -183,7 +183,7 @@ const FAILURES: readonly {
   {
     name: "no connection",
     answer: refused,
-    message: "tcp connect error: Connection refused",
+    message: "connection refused",
   },
   { name: "HTML", answer: () => new Response("<html>"), message: NOT_JSON },
   {
