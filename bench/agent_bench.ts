@@ -311,4 +311,7 @@ http1.closeAllConnections();
 http1.close();
 await Deno.remove(folder, { recursive: true });
 await api.close();
+// an exit would leave them running
+await others[Symbol.asyncDispose]();
+await bare[Symbol.asyncDispose]();
 Deno.exit(0);
