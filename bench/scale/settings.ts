@@ -101,6 +101,7 @@ export function settingsRows(
     [
       ...["setting", "RSS, peak, MB", "RSS at the end, MB", "CPU, ms per s"],
       ...["series", "/metrics, KB", "start to first round, ms"],
+      "discovery, first 30 s, KB",
     ],
     ...[...measured].map(([{ name }, runs]) => [
       name,
@@ -110,6 +111,7 @@ export function settingsRows(
       range(runs.map((f) => f.series)),
       range(runs.map((f) => f.metricsBytes / 1e3), 1),
       range(runs.map((f) => f.firstRoundMs)),
+      range(runs.map((f) => f.start.discoveryBytes / 1e3)),
     ]),
   ];
 }
