@@ -75,7 +75,8 @@ export function createVerdicts(deps: VerdictDeps): Verdicts {
       ]);
       waited.abort();
     }
-    return answered.aborted || confirmed(neighbour);
+    // one that was not ready and answers now was starting
+    return answered.aborted ? neighbour.ready : confirmed(neighbour);
   }
 
   /** By the newest news; remembers that a neighbour fails. */

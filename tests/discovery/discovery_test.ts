@@ -284,6 +284,18 @@ Deno.test("isStillThere() knows that a neighbour is there that answers during th
     assertEquals(await failing, false);
   }));
 
+Deno.test("isStillThere() denies a neighbour that was not ready and answers during the look-up", () =>
+  discovering(async ({ clock, server, discovery }) => {
+    server.pods = [pod(1), pod(2, { status: { conditions: [] } }), pod(3)];
+    await clock.advance(15_000);
+    const starting = on("node-2", discovery);
+    server.lookUp.answer = never;
+    const suspected = discovery.isStillThere(starting);
+    await clock.advance(100);
+    discovery.answered(starting);
+    assertEquals(await suspected, false);
+  }));
+
 Deno.test("isStillThere() is asked once for a neighbour that fails again meanwhile", () =>
   discovering(async ({ clock, server, discovery }) => {
     server.pods = many(5_000);
