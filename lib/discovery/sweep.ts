@@ -50,13 +50,17 @@ export function createSweep(
   const failing = new Set<string>();
   /** The node that had its turn last. */
   let last: string | undefined;
+  /** Where it stood then. */
+  let lastAt = 0;
 
   function firstOf(others: readonly { readonly nodeName: string }[]): number {
     if (last === undefined) {
       return Math.abs(Math.floor(wall() / intervalMs)) * perRound %
         others.length;
     }
-    const at = others.findIndex(({ nodeName }) => nodeName === last);
+    const at = others[lastAt]?.nodeName === last
+      ? lastAt
+      : others.findIndex(({ nodeName }) => nodeName === last);
     return at === -1 ? after(last, others) : (at + 1) % others.length;
   }
 
@@ -75,6 +79,7 @@ export function createSweep(
         (_, i) => others[(first + i) % others.length]!,
       );
       last = turn.at(-1)!.nodeName;
+      lastAt = (first + count - 1) % others.length;
       return [
         ...again,
         ...turn.filter(({ nodeName }) => !failing.has(nodeName)),
