@@ -9,6 +9,8 @@ import { lookAtCertificate } from "./checks/certificate.ts";
 import { dnsProbe } from "./checks/dns_probe.ts";
 import { httpProbe } from "./checks/http_probe.ts";
 import type { HttpRequest } from "./checks/http_probe.ts";
+import { keeping } from "./checks/kept.ts";
+import type { KeptProbe } from "./checks/kept.ts";
 import { createPathMtu } from "./checks/path_mtu.ts";
 import { socketProbe } from "./checks/socket_probe.ts";
 import type { SocketRequest } from "./checks/socket_probe.ts";
@@ -21,7 +23,7 @@ import { createSweep } from "./discovery/sweep.ts";
 import { createHandler } from "./http/routes.ts";
 import type { Handler } from "./http/routes.ts";
 import { createIncoming } from "./http/incoming.ts";
-import type { ApiFetch } from "./kubernetes/access.ts";
+import type { ApiAccess, ApiFetch } from "./kubernetes/access.ts";
 import { apiClient } from "./kubernetes/client.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics/metrics.ts";
@@ -44,6 +46,8 @@ export interface AgentDeps {
   readonly log: Log;
   /** The API server, by whatever origin the settings give it. */
   readonly apiFetch: ApiFetch;
+  /** The same for checks, where these keep their connections. */
+  readonly keptApiFetch?: ApiAccess | undefined;
   /** CA certificates of the cluster, PEM, read anew at each call. */
   readonly clusterCa: () => Promise<readonly string[]>;
   /** CA certificates of `KUBENURSE_EXTRA_CA`, likewise. */
@@ -153,9 +157,15 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     ];
   }
   const trust = { ca: serviceCa, insecure: config.insecure };
+  const probe: KeptProbe = (request, timeoutMs, kept) =>
+    httpProbe(request, timeoutMs, clock.now, kept);
+  const kept = config.reuseConnections
+    ? keeping(probe, { intervalMs: config.intervalMs, now: clock.now })
+    : undefined;
   const checkDeps: CheckDeps = {
     clock,
-    fetch: deps.apiFetch,
+    fetch: deps.keptApiFetch ?? deps.apiFetch,
+    forgetConnections: () => deps.keptApiFetch?.forget(),
     trace: async (url, timeoutMs) =>
       await httpProbe(
         { url, ca: await deps.clusterCa() },
@@ -163,7 +173,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
         clock.now,
       ),
     http: trusting<HttpRequest>(
-      (request, timeoutMs) => httpProbe(request, timeoutMs, clock.now),
+      kept?.probe ?? probe,
       {
         ...trust,
         server: httpsServer,
@@ -295,6 +305,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       );
       await udpLoss?.stop();
       await discovering;
+      kept?.close();
     },
   };
 }

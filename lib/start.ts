@@ -67,14 +67,15 @@ export async function start(
       log,
     });
   const { credentials } = place;
+  const apiServers = [config.apiServerDirect, config.apiServerDns];
   const agent = createAgent(config, {
     clock: systemClock,
     random: Math.random,
     log,
-    apiFetch: apiFetch(credentials, [
-      config.apiServerDirect,
-      config.apiServerDns,
-    ]),
+    apiFetch: apiFetch(credentials, apiServers),
+    keptApiFetch: config.reuseConnections
+      ? apiFetch(credentials, apiServers, { keep: true })
+      : undefined,
     clusterCa: () => credentials.ca(),
     extraCa: async () =>
       config.extraCaFile ? [await Deno.readTextFile(config.extraCaFile)] : [],

@@ -10,6 +10,7 @@ import tls from "node:tls";
 import type { Socket } from "node:net";
 import { wordsOf } from "../platform.ts";
 import type { Outcome, Phase, Trace } from "./check.ts";
+import type { Kept } from "./kept.ts";
 import {
   DOING,
   isIp,
@@ -42,15 +43,17 @@ const MAX_HEADER_CHARS = 253;
 const MAX_HEADERS = 8;
 
 /**
- * Makes one request on a fresh connection. Redirects are not followed.
+ * Makes one request, on a fresh connection unless told. Redirects are not followed.
  *
  * @param timeoutMs Deadline for all of it, milliseconds.
+ * @param kept The target's connection, to be used and kept open; one request at a time.
  * @returns Status 200 is ok; never rejects.
  */
 export function httpProbe(
   request: HttpRequest,
   timeoutMs: number,
   now: () => number = () => performance.now(),
+  kept?: Kept,
 ): Promise<Outcome> {
   if (!URL.canParse(request.url)) {
     const message = `GET ${request.url}: not a URL`;
@@ -125,15 +128,27 @@ export function httpProbe(
     }
 
     let client: http.ClientRequest | undefined;
+    const shown = kept ?? {};
+    shown.watch = watch;
+    shown.reused = false;
     try {
       client = (secure ? https : http).request(
         url,
-        options(request, url, name, watch),
+        options(request, url, name, shown, kept !== undefined),
       );
     } catch (error) {
       return failed(wordsOf(error), "request"); // an unusable header
     }
-    client.on("socket", watch); // where the agent has not shown it yet
+    client.on("socket", (socket) => {
+      if (!client?.reusedSocket) return watch(socket); // not shown yet
+      shown.reused = true;
+      // else Deno would send it again by itself, even after client.destroy()
+      client.reusedSocket = false;
+      phase = "request";
+      delete trace.dns_start;
+      delete trace.connect_start;
+      mark("got_conn");
+    });
     client.on("finish", () => {
       if (phase !== "request") return;
       phase = "response";
@@ -186,7 +201,8 @@ function options(
   request: HttpRequest,
   url: URL,
   name: string,
-  watch: (socket: Socket) => void,
+  shown: Kept,
+  keep: boolean,
 ): https.RequestOptions {
   const shared = {
     method: request.body ? "POST" : "GET",
@@ -194,11 +210,13 @@ function options(
       "user-agent": "kubenurse",
       ...request.headers,
       ...(request.body ? { "content-length": request.body.length } : {}),
-      connection: "close",
+      connection: keep ? "keep-alive" : "close",
     },
   };
+  const keepAlive = { keepAlive: keep, maxSockets: 1 };
   if (url.protocol === "http:") {
-    return { ...shared, agent: showing(new http.Agent(), watch) };
+    shown.agent ??= showing(new http.Agent(keepAlive), shown);
+    return { ...shared, agent: shown.agent };
   }
   const trust = {
     // as one: of several, Deno 2.6 takes the first alone
@@ -208,32 +226,38 @@ function options(
   const { serverName = isIp(name) ? undefined : name } = request;
   const named = serverName === undefined ? {} : { servername: serverName };
   if (trust.ca) {
-    const agent = new https.Agent({ ...trust, ...named });
-    if (!request.serverName) return { ...shared, agent: showing(agent, watch) };
+    shown.agent ??= showing(
+      new https.Agent({ ...trust, ...named, ...keepAlive }),
+      shown,
+      request.serverName ? { host: name } : {},
+    );
+    if (!request.serverName) return { ...shared, agent: shown.agent };
     // Deno 2.6 takes the name from the host, whatever servername says
     return {
       ...shared,
       hostname: request.serverName,
       headers: { host: url.host, ...shared.headers },
-      agent: showing(agent, watch, { host: name }),
+      agent: shown.agent,
     };
   }
   // Without CAs an agent would load the well-known ones into the heap, which
   // needs a permission and several MB; a plain connection knows them already.
   // The port that node:https would pass on is then 80, hence the URL's.
-  return {
-    ...shared,
-    createConnection() {
-      const socket = tls.connect({
-        host: name,
-        port: Number(url.port || 443),
-        ...named,
-        ...trust,
-      });
-      watch(socket);
-      return socket;
-    },
-  };
+  function createConnection() {
+    const socket = tls.connect({
+      host: name,
+      port: Number(url.port || 443),
+      ...named,
+      ...trust,
+    });
+    shown.watch?.(socket);
+    return socket;
+  }
+  if (!keep) return { ...shared, createConnection };
+  shown.agent ??= Object.assign(new https.Agent(keepAlive), {
+    createConnection,
+  });
+  return { ...shared, agent: shown.agent };
 }
 
 /**
@@ -245,13 +269,13 @@ function options(
  */
 function showing<Agent extends http.Agent>(
   agent: Agent,
-  watch: (socket: Socket) => void,
+  shown: Kept,
   to: { readonly host?: string } = {},
 ): Agent {
   const create = agent.createConnection.bind(agent);
   agent.createConnection = (options, callback) => {
     const socket = create({ ...options, ...to }, callback);
-    if (socket) watch(socket as Socket);
+    if (socket) shown.watch?.(socket as Socket);
     return socket;
   };
   return agent;

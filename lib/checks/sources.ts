@@ -29,6 +29,8 @@ export interface CheckDeps extends ApiServerDeps {
   readonly mtu: PathMtu;
   /** Whom the certificates of neighbours are to name; `undefined`: their address. */
   readonly neighbourName?: () => string | undefined;
+  /** Closes the connections to the API server, where they are kept. */
+  readonly forgetConnections?: () => void;
   /** What this agent calls itself to neighbours. */
   readonly origin: string;
   /** Why checks cannot work from where this agent runs, by type; `path` is for all paths. */
@@ -85,7 +87,11 @@ function apiServer(
   if (reason) return skipped(type, reason);
   return {
     type,
-    run: (timeoutMs) => apiServerProbe(server, deps, timeoutMs),
+    async run(timeoutMs) {
+      const outcome = await apiServerProbe(server, deps, timeoutMs);
+      if (outcome.state === "failed") deps.forgetConnections?.();
+      return outcome;
+    },
   };
 }
 

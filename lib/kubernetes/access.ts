@@ -27,6 +27,8 @@ export type ApiFetch = (
 
 /** The same with connections of its own. */
 export interface ApiAccess extends ApiFetch {
+  /** The next request has a new connection. */
+  forget(): void;
   /** Gives up what it holds; only for programs that go on without it. */
   close(): void;
 }
@@ -93,17 +95,19 @@ export async function serviceAccountNamespace(
 /**
  * Makes the function through which everything goes that carries the token.
  *
- * Each request has a connection of its own: a check must not profit from an
- * earlier one, and discovery must not hang on a connection that has died.
+ * Each request has a connection of its own, unless told: a check must not profit
+ * from an earlier one, and discovery must not hang on a connection that has died.
  *
  * @param origins The only origins that are ever given the token.
+ * @param keep Whether to keep connections for the next request.
  */
 export function apiFetch(
   credentials: Credentials,
   origins: readonly string[],
+  { keep = false } = {},
 ): ApiAccess {
   const allowed = new Set(origins.map((origin) => new URL(origin).origin));
-  const clients = clientsByCa(credentials);
+  const clients = clientsByCa(credentials, keep ? 1 : 0);
   const get: ApiFetch = async (url, { signal, headers }) => {
     if (!allowed.has(new URL(url).origin)) {
       throw new Error(
@@ -127,24 +131,32 @@ export function apiFetch(
       redirect: "manual", // a redirect must not carry the token elsewhere
     });
   };
-  return Object.assign(get, { close: clients.close });
+  return Object.assign(get, { forget: clients.forget, close: clients.close });
 }
 
-/** Keeps one client until the CA changes; the one before lives on for its last requests. */
-function clientsByCa({ clientCertificate }: Credentials) {
+/** Keeps one client until the CA changes or it is forgotten; the one before lives on for its last requests. */
+function clientsByCa(
+  { clientCertificate }: Credentials,
+  poolMaxIdlePerHost: number,
+) {
   let current: { ca: string; client: Deno.HttpClient } | undefined;
   let former: Deno.HttpClient | undefined;
+  function forget() {
+    former?.close();
+    former = current?.client;
+    current = undefined;
+  }
   return {
+    forget,
     get(certificates: readonly string[]): Deno.HttpClient {
       const ca = certificates.join("\n");
       if (current?.ca === ca) return current.client;
       const client = Deno.createHttpClient({
         caCerts: [...certificates],
-        poolMaxIdlePerHost: 0,
+        poolMaxIdlePerHost,
         ...clientCertificate,
       });
-      former?.close();
-      former = current?.client;
+      forget();
       current = { ca, client };
       return client;
     },

@@ -128,6 +128,21 @@ Deno.test("checksFor() tells whom the certificates of neighbours are to name, in
   ]);
 });
 
+Deno.test("checksFor() has connections to the API server forgotten after a failure, and no others", async () => {
+  let status = 200;
+  let forgotten = 0;
+  const { deps } = recording({
+    fetch: () => Promise.resolve(new Response("{}", { status })),
+    forgetConnections: () => void forgotten++,
+  });
+  const [direct] = checksFor(config(), [], [], deps);
+  await direct!.run(5_000);
+  assertEquals(forgotten, 0);
+  status = 500;
+  await direct!.run(5_000);
+  assertEquals(forgotten, 1);
+});
+
 Deno.test("checksFor() makes the extra checks last, each by its own kind of probe", async () => {
   const { asked, deps } = recording();
   const checks = checksFor(

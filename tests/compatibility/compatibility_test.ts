@@ -255,6 +255,19 @@ const SEEN: Readonly<Record<string, Seen>> = {
     want: ["skipped", 0],
   },
   KUBENURSE_CHECK_INTERVAL: { see: seesLog(/interval=(\S+)/), want: "0.3s" },
+  KUBENURSE_REUSE_CONNECTIONS: {
+    with: (around) => ({ ...healthy(around), KUBENURSE_TRACE: "always" }),
+    see: async (program) => {
+      const came = async (event: string) => {
+        const series = `_seconds_count{type="me_service",event="${event}"} `;
+        const [, after = "0"] = (await metrics(program)).split(series);
+        return Number(after.split("\n")[0]);
+      };
+      await eventually(() => came("wrote_request"), (times) => times > 3);
+      return await came("connect_done");
+    },
+    want: 1,
+  },
   KUBENURSE_USE_TLS: {
     with: (around) => without(withTls(around), "KUBENURSE_USE_TLS"),
     see: seesTls,

@@ -215,6 +215,11 @@ export const VARIABLES: readonly UpstreamVariable[] = [
     effect: "time from round to round, in the log at the start",
   },
   {
+    name: "KUBENURSE_REUSE_CONNECTIONS",
+    example: "true",
+    effect: "checks by HTTP go on the connection of the round before",
+  },
+  {
     name: "KUBENURSE_USE_TLS",
     example: "true",
     effect:

@@ -132,11 +132,13 @@ export async function withAgent(
   await mount("token", TOKEN);
   await mount("ca.crt", api.ca);
   const credentials = serviceAccount(Deno.readTextFile, folder);
-  const access = apiFetch(credentials, [
-    config.apiServerDirect,
-    config.apiServerDns,
-  ]);
+  const servers = [config.apiServerDirect, config.apiServerDns];
+  const access = apiFetch(credentials, servers);
   open.defer(access.close);
+  const keptAccess = config.reuseConnections
+    ? apiFetch(credentials, servers, { keep: true })
+    : undefined;
+  open.defer(() => keptAccess?.close());
 
   const clock = jumpClock();
   const log = fakeLog();
@@ -145,6 +147,7 @@ export async function withAgent(
     random: () => 0.5,
     log,
     apiFetch: access,
+    keptApiFetch: keptAccess,
     clusterCa: () => credentials.ca(),
     extraCa: () => Promise.resolve([]),
     process: { cpuSeconds: () => 1, memory: Deno.memoryUsage },

@@ -94,10 +94,33 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "apiFetch() has a fresh connection for each request",
-  SANITIZERS,
-  async () => {
+const CONNECTIONS: readonly {
+  name: string;
+  keep: boolean;
+  forget: boolean;
+  want: number;
+}[] = [
+  {
+    name: "has a fresh connection for each request",
+    keep: false,
+    forget: false,
+    want: 5,
+  },
+  {
+    name: "keeps its connection when told to",
+    keep: true,
+    forget: false,
+    want: 1,
+  },
+  {
+    name: "has a fresh one for each request after one that was forgotten",
+    keep: true,
+    forget: true,
+    want: 5,
+  },
+];
+for (const { name, keep, forget, want } of CONNECTIONS) {
+  Deno.test(`apiFetch() ${name}`, SANITIZERS, async () => {
     const ports = new Set<number>();
     const tls = await authority.issue(["127.0.0.1"]);
     const server = Deno.serve(
@@ -108,18 +131,23 @@ Deno.test(
       },
     );
     const url = `https://127.0.0.1:${server.addr.port}`;
-    const access = apiFetch({
-      headers: () => Promise.resolve({}),
-      ca: () => Promise.resolve([authority.cert]),
-    }, [url]);
+    const access = apiFetch(
+      {
+        headers: () => Promise.resolve({}),
+        ca: () => Promise.resolve([authority.cert]),
+      },
+      [url],
+      { keep },
+    );
     for (let i = 0; i < 5; i++) {
       await (await access(`${url}/version`, { signal })).text();
+      if (forget) access.forget();
     }
     access.close();
     await server.shutdown();
-    assertEquals(ports.size, 5);
-  },
-);
+    assertEquals(ports.size, want);
+  });
+}
 
 Deno.test("serviceAccountNamespace() reads the file of the folder", async () => {
   const read: string[] = [];
