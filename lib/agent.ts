@@ -5,30 +5,22 @@
  * @module
  */
 import { createBackends } from "./backends.ts";
-import { lookAtCertificate } from "./checks/certificate.ts";
-import { dnsProbe } from "./checks/dns_probe.ts";
-import { httpProbe } from "./checks/http_probe.ts";
-import type { HttpRequest } from "./checks/http_probe.ts";
-import { keeping } from "./checks/kept.ts";
-import type { KeptProbe } from "./checks/kept.ts";
 import { createPathMtu } from "./checks/path_mtu.ts";
-import { socketProbe } from "./checks/socket_probe.ts";
-import type { SocketRequest } from "./checks/socket_probe.ts";
+import { createProbes } from "./checks/probes.ts";
+import type { ProbeDeps } from "./checks/probes.ts";
 import { checksFor } from "./checks/sources.ts";
 import type { CheckDeps } from "./checks/sources.ts";
-import { httpsServer, serverOf, trusting } from "./checks/trust.ts";
 import type { Config } from "./config/config.ts";
 import { createDiscovery } from "./discovery/discovery.ts";
 import { createSweep } from "./discovery/sweep.ts";
 import { createHandler } from "./http/routes.ts";
 import type { Handler } from "./http/routes.ts";
 import { createIncoming } from "./http/incoming.ts";
-import type { ApiAccess, ApiFetch } from "./kubernetes/access.ts";
 import { apiClient } from "./kubernetes/client.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import type { MetricsOptions, Readings } from "./metrics/metrics.ts";
-import type { Clock, Random } from "./platform.ts";
+import type { Random } from "./platform.ts";
 import { createRecorder } from "./recorder.ts";
 import { createResults } from "./results.ts";
 import { runRounds } from "./runner.ts";
@@ -40,18 +32,9 @@ import type { Echo } from "./udp/echo.ts";
 import { createUdpLoss } from "./udp/loss.ts";
 
 /** What an agent touches outside. */
-export interface AgentDeps {
-  readonly clock: Clock;
+export interface AgentDeps extends ProbeDeps {
   readonly random: Random;
   readonly log: Log;
-  /** The API server, by whatever origin the settings give it. */
-  readonly apiFetch: ApiFetch;
-  /** The same for checks, where these keep their connections. */
-  readonly keptApiFetch?: ApiAccess | undefined;
-  /** CA certificates of the cluster, PEM, read anew at each call. */
-  readonly clusterCa: () => Promise<readonly string[]>;
-  /** CA certificates of `KUBENURSE_EXTRA_CA`, likewise. */
-  readonly extraCa: () => Promise<readonly string[]>;
   readonly process: Pick<Readings, "cpuSeconds" | "memory">;
   readonly build: Omit<MetricsOptions, "buckets" | "trace" | "metadata">;
   /** Namespace of the agents' Pods. */
@@ -149,51 +132,10 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
     metadata: config.exposeMetadata,
   });
 
-  async function serviceCa() {
-    const none = () => [] as readonly string[]; // one must not cost the other
-    return [
-      ...await deps.clusterCa().catch(none),
-      ...await deps.extraCa().catch(none),
-    ];
-  }
-  const trust = { ca: serviceCa, insecure: config.insecure };
-  const probe: KeptProbe = (request, timeoutMs, kept) =>
-    httpProbe(request, timeoutMs, clock.now, kept);
-  const kept = config.reuseConnections
-    ? keeping(probe, { intervalMs: config.intervalMs, now: clock.now })
-    : undefined;
+  const probes = createProbes(config, deps);
   const checkDeps: CheckDeps = {
+    ...probes,
     clock,
-    fetch: deps.keptApiFetch ?? deps.apiFetch,
-    forgetConnections: () => deps.keptApiFetch?.forget(),
-    trace: async (url, timeoutMs) =>
-      await httpProbe(
-        { url, ca: await deps.clusterCa() },
-        timeoutMs,
-        clock.now,
-      ),
-    http: trusting<HttpRequest>(
-      kept?.probe ?? probe,
-      {
-        ...trust,
-        server: httpsServer,
-        async look({ url }, ms) {
-          const seen = await lookAtCertificate(serverOf(url), ms, clock.wall);
-          return seen && { words: seen.words };
-        },
-      },
-    ),
-    socket: trusting<SocketRequest>(
-      (request, timeoutMs) =>
-        socketProbe(request, timeoutMs, clock.now, clock.wall),
-      {
-        ...trust,
-        server: ({ kind, host, port }) =>
-          kind === "tls" ? `${host}:${port}` : undefined,
-        look: (request, ms) => lookAtCertificate(request, ms, clock.wall),
-      },
-    ),
-    dns: (request, timeoutMs) => dnsProbe(request, timeoutMs, clock.now),
     mtu: createPathMtu({
       rounds: config.mtuRounds,
       now: clock.now,
@@ -305,7 +247,7 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
       );
       await udpLoss?.stop();
       await discovering;
-      kept?.close();
+      probes.close();
     },
   };
 }
