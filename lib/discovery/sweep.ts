@@ -10,6 +10,9 @@ import { comesBefore } from "./ring.ts";
 /** Most paths that are checked again; of more that fail, one hears in their turn. */
 export const MOST_FAILING = 10;
 
+/** An agent that was away for up to so many rounds passes nobody over. */
+export const CATCH_UP_ROUNDS = 10;
+
 /** The sweep of one agent. */
 export interface Sweep {
   /**
@@ -39,10 +42,12 @@ export interface SweepOptions {
 }
 
 /**
- * Makes it. The turn starts at a place that the wall clock gives, so that an agent
- * that is restarted again and again comes round all the same. From there it goes
- * from node to node in the order of the ring: a round that was left out, a clock
- * that was set and a list that changed pass nobody over.
+ * Makes it. The wall clock gives the place where the turn is, one step for each
+ * round, so that an agent that is restarted goes on where it was. It starts some
+ * rounds before that place, and takes two steps a round until it is there: for the
+ * time that it was away. So it does after rounds that were left out. It goes from
+ * node to node in the order of the ring: a clock that was set and a list that
+ * changed pass nobody over.
  */
 export function createSweep(
   { perRound, intervalMs, wall }: SweepOptions,
@@ -52,16 +57,34 @@ export function createSweep(
   let last: string | undefined;
   /** Where it stood then. */
   let lastAt = 0;
+  /** When that was, in rounds since 1970. */
+  let lastRound: number | undefined;
+  /** How many rounds the turn is behind the clock. */
+  let behind = 0;
+
+  /** How many steps to take in this round, for one. */
+  function steps(): number {
+    const round = Math.floor(wall() / intervalMs);
+    const late = lastRound === undefined
+      ? CATCH_UP_ROUNDS
+      : Math.max(-1, round - lastRound - 1); // -1: a timer came too early
+    behind = Math.min(Math.max(-1, behind + late), CATCH_UP_ROUNDS);
+    lastRound = round;
+    if (behind <= 0) return 1;
+    behind--;
+    return 2;
+  }
 
   function firstOf(others: readonly { readonly nodeName: string }[]): number {
+    const n = others.length;
     if (last === undefined) {
-      return Math.abs(Math.floor(wall() / intervalMs)) * perRound %
-        others.length;
+      const round = Math.floor(wall() / intervalMs) - CATCH_UP_ROUNDS;
+      return (round * perRound % n + n) % n;
     }
     const at = others[lastAt]?.nodeName === last
       ? lastAt
       : others.findIndex(({ nodeName }) => nodeName === last);
-    return at === -1 ? after(last, others) : (at + 1) % others.length;
+    return at === -1 ? after(last, others) : (at + 1) % n;
   }
 
   return {
@@ -71,7 +94,7 @@ export function createSweep(
         : others.filter(({ nodeName }) => failing.has(nodeName));
       failing.clear(); // without those that have left
       for (const { nodeName } of again) failing.add(nodeName);
-      const count = Math.min(perRound, others.length);
+      const count = Math.min(perRound * steps(), others.length);
       if (count === 0) return again;
       const first = firstOf(others);
       const turn = Array.from(

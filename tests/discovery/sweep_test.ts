@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { followers } from "../../lib/discovery/ring.ts";
-import { createSweep, MOST_FAILING } from "../../lib/discovery/sweep.ts";
+import {
+  CATCH_UP_ROUNDS,
+  createSweep,
+  MOST_FAILING,
+} from "../../lib/discovery/sweep.ts";
 import type { Random } from "../../lib/platform.ts";
 import { below, seeded, shuffled } from "../fakes/random.ts";
 
@@ -32,13 +36,18 @@ Deno.test("createSweep() takes each in turn, once in each lap", () => {
     const [self, ...rest] = named(2 + below(60, random), random);
     const all = others(self!, rest);
     const perRound = 1 + below(8, random);
-    const start = below(1e12, random);
-    const { partners } = sweep(perRound, () => start);
+    let wall = below(1e12, random);
+    const current = sweep(perRound, () => wall);
+    const partners = (all: { nodeName: string }[]) => {
+      wall += INTERVAL_MS;
+      return current.partners(all);
+    };
     const lap = Math.ceil(all.length / perRound);
     const first = Array.from({ length: lap }, () => names(partners(all)));
     assertEquals(new Set(first.flat()), new Set(names(all)));
-    for (const round of first) {
-      assertEquals(round.length, Math.min(perRound, all.length));
+    for (const [i, round] of first.entries()) {
+      const steps = i < CATCH_UP_ROUNDS ? 2 : 1;
+      assertEquals(round.length, Math.min(steps * perRound, all.length));
       assertEquals(new Set(round).size, round.length);
     }
     // in any lap, not only in the first
@@ -55,19 +64,22 @@ Deno.test("createSweep() has each node checked by as many as it checks, at the s
   for (let i = 0; i < 200; i++) {
     const nodes = named(3 + below(60, random), random);
     const perRound = 1 + below(nodes.length - 1, random);
-    const wall = () => 1_700_000_000_000 + i * 7_000;
+    let time = 1_700_000_000_000 + i * 7_000;
+    const wall = () => time;
     const agents = nodes.map((self) => ({
       all: others(self, nodes),
       ...sweep(perRound, wall),
     }));
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < CATCH_UP_ROUNDS + 5; round++) {
+      const steps = round < CATCH_UP_ROUNDS ? 2 : 1;
       const targets = agents.flatMap(({ all, partners }) =>
         names(partners(all))
       );
       for (const node of nodes) {
         const times = targets.filter((target) => target === node).length;
-        assertEquals(times, Math.min(perRound, nodes.length - 1));
+        assertEquals(times, Math.min(steps * perRound, nodes.length - 1));
       }
+      time += INTERVAL_MS;
     }
   }
 });
@@ -107,8 +119,54 @@ Deno.test("createSweep() passes nobody over when the agent is restarted", () => 
       return round;
     });
     const longest = Math.max(...longestWaits(rounds, names(all)));
-    assertLessOrEqual(longest, lap, `${restarts} restarts`);
+    assertLessOrEqual(longest, lap + CATCH_UP_ROUNDS, `${restarts} restarts`);
   }
+});
+
+Deno.test("createSweep() passes nobody over when the agent is away for a while", () => {
+  const random = seeded(8);
+  for (let i = 0; i < 300; i++) {
+    const all = others("a", named(100 + below(200, random), random));
+    const perRound = 1 + below(3, random);
+    let wall = below(1e12, random);
+    let current = sweep(perRound, () => wall);
+    const lap = Math.ceil(all.length / perRound);
+    // in rounds of time, those that it was away for among them
+    const rounds: string[][] = [];
+    while (rounds.length < 4 * lap) {
+      const alive = CATCH_UP_ROUNDS + below(60, random);
+      for (let round = 0; round < alive; round++, wall += INTERVAL_MS) {
+        rounds.push(names(current.partners(all)));
+      }
+      for (let away = below(CATCH_UP_ROUNDS + 1, random); away > 0; away--) {
+        rounds.push([]);
+        wall += INTERVAL_MS;
+      }
+      current = sweep(perRound, () => wall);
+    }
+    const longest = Math.max(...longestWaits(rounds, names(all)));
+    assertLessOrEqual(longest, lap + 2 * CATCH_UP_ROUNDS);
+  }
+});
+
+Deno.test("createSweep() makes up for rounds that were left out", () => {
+  const all = others("a", named(200, seeded(9)));
+  let wall = 1e12;
+  const { partners } = sweep(1, () => wall);
+  const counts = (rounds: number, apart: number) =>
+    Array.from({ length: rounds }, () => {
+      wall += apart * INTERVAL_MS;
+      return partners(all).length;
+    });
+  counts(CATCH_UP_ROUNDS, 1);
+  assertEquals(counts(3, 1), [1, 1, 1]);
+  assertEquals(counts(3, 2), [2, 2, 2], "each takes as long as two");
+  assertEquals(counts(1, 4), [2]);
+  assertEquals(counts(4, 1), [2, 2, 1, 1]);
+  wall += 1e9; // a clock that is set
+  assertEquals(counts(CATCH_UP_ROUNDS + 1, 1).at(-1), 1);
+  wall -= 1e9;
+  assertEquals(counts(2, 1), [1, 1]);
 });
 
 Deno.test("createSweep() comes round in an agent that never lives for long", () => {
@@ -181,6 +239,7 @@ Deno.test("createSweep() checks nobody where there is nobody or none is wanted",
 Deno.test("createSweep() checks a path that failed in each round until it is well", () => {
   const all = others("a", ["b", "c", "d", "e", "f", "g"]);
   const { partners, failed, answered, failing } = sweep(1);
+  for (let i = 0; i < CATCH_UP_ROUNDS; i++) partners(all);
   const [broken] = names(partners(all));
   assert(failed(broken!));
   for (let round = 0; round < 3; round++) {
