@@ -42,7 +42,7 @@ export const SETTINGS = [
     name: "KUBENURSE_DISCOVERY",
     default: "auto",
     help:
-      'Where to find the other agents: "pods", "endpointslices" of the headless Service, or "auto", which takes the latter from 100 agents on, where it can.',
+      'Where to find the other agents: "pods", "endpointslices" of the headless Service, or "auto", which takes the latter beyond 50 agents, where it can.',
   },
   {
     name: "KUBENURSE_HEADLESS_SERVICE",

@@ -10,9 +10,9 @@ import { wordsOf } from "../platform.ts";
 import type { Listing, Source } from "./source.ts";
 
 /** From so many agents on, EndpointSlices ... */
-const MANY = 100;
+const MANY = 50;
 /** ... down to so many. */
-const FEW = 80;
+const FEW = 40;
 
 /** Makes the source; it chooses anew at each list. */
 export function autoSource(
