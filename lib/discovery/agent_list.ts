@@ -94,9 +94,10 @@ export function agentList(deps: AgentListDeps): AgentList {
     } catch (error) {
       const words = wordsOf(error);
       if (state.error === undefined && !signal.aborted) {
-        log.warn("cannot list the agents, the last list stays in use", {
-          error: words,
-        });
+        const use = state.asOf === undefined
+          ? "there is no list yet"
+          : "the last list stays in use";
+        log.warn(`cannot list the agents, ${use}`, { error: words });
       }
       state = { ...state, error: words };
       failures++;

@@ -10,6 +10,7 @@ import { ApiError } from "../kubernetes/client.ts";
 import type { Log } from "../log.ts";
 import { wordsOf } from "../platform.ts";
 import type { Clock, Random } from "../platform.ts";
+import { name as nameOf } from "./fields.ts";
 import { spreadMs } from "./pace.ts";
 
 /** The names and their keeper. */
@@ -52,6 +53,14 @@ const BACKOFF_CAP_MS = 10_000;
 /** Without the permission: how often to see whether it was given. */
 const FORBIDDEN_MS = 60_000;
 
+function nodeName(node: NodeMetadata | null | undefined): string {
+  const name = nameOf(node?.metadata?.name);
+  if (name === "") {
+    throw new Error("the API server answered a Node without a name");
+  }
+  return name;
+}
+
 /** Makes the keeper; nothing happens before {@linkcode Cordoned.run}. */
 export function cordonedNodes(deps: CordonedDeps): Cordoned {
   const { api, clock, random, log, size } = deps;
@@ -68,7 +77,7 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
     const found = await api.list(
       `${NODES}&resourceVersion=0`,
       signal,
-      ({ metadata }: NodeMetadata) => metadata.name,
+      nodeName,
       AS_LIST,
     );
     names = new Set(found.items);
@@ -101,10 +110,10 @@ export function cordonedNodes(deps: CordonedDeps): Cordoned {
       const { type, object } of api.watch<NodeMetadata>(path, limit, AS_OBJECT)
     ) {
       silence.heard();
-      const { name } = object.metadata;
       if (type === "ADDED" || type === "MODIFIED") {
-        names = new Set([...names, name]);
+        names = new Set([...names, nodeName(object)]);
       } else if (type === "DELETED") { // uncordoned, or gone
+        const name = nodeName(object);
         names = new Set([...names].filter((other) => other !== name));
       }
       works();

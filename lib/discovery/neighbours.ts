@@ -4,6 +4,7 @@
  * @module
  */
 import { isIP } from "node:net";
+import { list, name as nameOf, portNumber, text } from "./fields.ts";
 import { followers } from "./ring.ts";
 
 /** Of a Pod, only what is used; as in `v1.Pod`. */
@@ -102,15 +103,12 @@ export function toAgent(pod: Pod): Agent {
     .map(text).filter((ip) => isIP(ip) && !ip.includes("%")); // no zones
   const ports = list(spec?.containers).flatMap((one) => list(one?.ports));
   function port(name: string): number | undefined {
-    const port = ports.find((one) => one?.name === name)?.containerPort ?? 0;
-    return Number.isInteger(port) && port > 0 && port < 65536
-      ? port
-      : undefined;
+    return portNumber(ports.find((one) => one?.name === name)?.containerPort);
   }
   return {
-    podName: text(metadata?.name),
+    podName: nameOf(metadata?.name),
     uid: text(metadata?.uid),
-    nodeName: text(spec?.nodeName),
+    nodeName: nameOf(spec?.nodeName),
     zone: text(metadata?.labels?.[ZONE_LABEL]),
     ips: [...new Set(ips)],
     hostIp: text(status?.hostIP),
@@ -125,14 +123,6 @@ export function toAgent(pod: Pod): Agent {
       text(status?.startTime) || text(metadata?.creationTimestamp),
     ) || 0,
   };
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function list<T>(value: readonly T[] | undefined): readonly T[] {
-  return Array.isArray(value) ? value : [];
 }
 
 /** This agent's own Pod, by its name. */

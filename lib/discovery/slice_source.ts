@@ -7,6 +7,7 @@
  */
 import { isIP } from "node:net";
 import { ApiError } from "../kubernetes/client.ts";
+import { list, name as nameOf, portNumber, text } from "./fields.ts";
 import { DEFAULT_PORT } from "./neighbours.ts";
 import type { Agent } from "./neighbours.ts";
 import { explained, listQuery } from "./source.ts";
@@ -70,16 +71,17 @@ export function sliceSource(
  */
 export function toAgents(slice: EndpointSlice): Agent[] {
   function port(name: string): number | undefined {
-    const port = list(slice?.ports).find((one) => one?.name === name)?.port;
-    return typeof port === "number" ? port : undefined;
+    return portNumber(
+      list(slice?.ports).find((one) => one?.name === name)?.port,
+    );
   }
   return list(slice?.endpoints).flatMap((endpoint) => {
     const { addresses, conditions, targetRef, nodeName, zone } = endpoint ?? {};
-    if (targetRef?.kind !== "Pod" || !text(targetRef.name)) return [];
+    if (targetRef?.kind !== "Pod" || !nameOf(targetRef.name)) return [];
     return {
-      podName: text(targetRef.name),
+      podName: nameOf(targetRef.name),
       uid: text(targetRef.uid),
-      nodeName: text(nodeName),
+      nodeName: nameOf(nodeName),
       zone: text(zone),
       ips: list(addresses).filter((ip) => isIP(ip) && !ip.includes("%")),
       hostIp: "",
@@ -104,12 +106,4 @@ function merged(agents: readonly Agent[]): Agent[] {
     byPod.set(key, ips ? { ...other, ips } : agent);
   }
   return [...byPod.values()];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function list<T>(value: readonly T[] | null | undefined): readonly T[] {
-  return Array.isArray(value) ? value : [];
 }

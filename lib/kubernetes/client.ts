@@ -69,8 +69,10 @@ export interface ApiClient {
 const LIST_TIMEOUT_MS = 10_000;
 /** More than a list of 10,000 Pods of 8.6 KB, of which one is held at a time. */
 const MAX_LIST_BYTES = 128 * 1024 * 1024;
+/** More agents than there can be. */
+const MAX_ITEMS = 100_000;
 /** More than any single object: etcd's limit is 1.5 MB. */
-const MAX_LINE_CHARS = 8 * 1024 * 1024;
+const MAX_LINE_CHARS = 2 * 1024 * 1024;
 /** A `v1.Status` with the longest message that a sane server sends. */
 const MAX_STATUS_CHARS = 1024 * 1024;
 /** A server that asks to be left alone for longer is not believed. */
@@ -105,9 +107,12 @@ export function apiClient(fetch: ApiFetch, server: string): ApiClient {
   ): Promise<List<K>> {
     const { what, response } = await request(path, signal, accept);
     const kept: K[] = [];
-    const scanner = itemScanner((text) =>
-      kept.push(keep(parseAny(what, text) as T))
-    );
+    const scanner = itemScanner((text) => {
+      if (kept.length === MAX_ITEMS) {
+        throw new ApiError(`${what}: answered more than 100,000 items`, 0);
+      }
+      kept.push(keep(parseAny(what, text) as T));
+    });
     let bytes = 0;
     for await (const chunk of chunks(what, response)) {
       bytes += chunk.length;
@@ -116,7 +121,7 @@ export function apiClient(fetch: ApiFetch, server: string): ApiClient {
       }
       scanner.push(chunk);
       if (scanner.held() > MAX_LINE_CHARS) {
-        throw new ApiError(`${what}: answered an item of more than 8 MiB`, 0);
+        throw new ApiError(`${what}: answered an item of more than 2 MiB`, 0);
       }
     }
     const { items, metadata } = parse(what, scanner.end()) as {
@@ -236,7 +241,7 @@ async function* lines(what: string, response: Response) {
     const found = (rest + part).split("\n");
     rest = found.pop()!;
     if (rest.length > MAX_LINE_CHARS) {
-      throw new ApiError(`${what}: answered a line of more than 8 MiB`, 0);
+      throw new ApiError(`${what}: answered a line of more than 2 MiB`, 0);
     }
     yield* found.filter((line) => line !== "");
   }

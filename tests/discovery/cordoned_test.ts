@@ -167,6 +167,17 @@ Deno.test("cordonedNodes() lists at once when a version is too old", () =>
     assertEquals(log.lines, []);
   }));
 
+Deno.test("cordonedNodes() says in plain words what is wrong with a Node that is none", () =>
+  keeping(async ({ clock, server, log }) => {
+    server.nodeList.answer = () =>
+      Response.json({ metadata: {}, items: [null, node("node-2")] });
+    server.watch().break();
+    await clock.advance(20_000);
+    assertEquals(log.fields, [
+      { error: "the API server answered a Node without a name" },
+    ]);
+  }));
+
 const WATCH_FAILURES: readonly { name: string; answer: Answer }[] = [
   { name: "answers 410", answer: () => status(410, "too old") },
   { name: "answers 500", answer: () => status(500, "no") },

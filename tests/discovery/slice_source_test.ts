@@ -138,6 +138,17 @@ const ENDPOINTS: readonly {
     ports: [{ name: "http", port: null }],
     want: {},
   },
+  ...[0, -1, 1.5, 65_536, 1e300, "8081"].map((port) => ({
+    name: `takes no port ${port}`,
+    endpoint: POD,
+    ports: [{ name: "http", port }, { name: "https", port }],
+    want: {},
+  })),
+  {
+    name: "takes no node whose name is none",
+    endpoint: { ...POD, nodeName: "n\u00f6\nde" },
+    want: {},
+  },
   {
     name: "bears addresses that are none",
     endpoint: { ...POD, addresses: ["a.example", "fe80::1%eth0", null, 7] },

@@ -35,6 +35,17 @@ const NOTHING: Agent = {
   created: 0,
 };
 const PODS: readonly { name: string; pod: unknown; want: Partial<Agent> }[] = [
+  ...["n\u00f6de", "node\n", "Node", "-node", "node ", 'a"b', "a".repeat(254)]
+    .map((name) => ({
+      name: `takes no name ${JSON.stringify(name.slice(0, 9))}`,
+      pod: { metadata: { name }, spec: { nodeName: name } },
+      want: {},
+    })),
+  {
+    name: "takes names as long as they may be",
+    pod: { metadata: { name: "a".repeat(253) }, spec: { nodeName: "n.1-x" } },
+    want: { podName: "a".repeat(253), nodeName: "n.1-x" },
+  },
   { name: "of nothing keeps nothing", pod: {}, want: {} },
   {
     name: "bears null where something could be",

@@ -113,6 +113,16 @@ Deno.test("list() reads a list of 5,000 Pods with many managed fields, and not o
   assertEquals(items, 127);
 });
 
+Deno.test("list() does not keep items without end", async () => {
+  const error = await assertRejects(
+    () =>
+      answering(() => endless('{"metadata":{},"items":[', "{},".repeat(1_000)))
+        .list(PATH, signal, (item) => item),
+    ApiError,
+  );
+  assertEquals(error.message, `${WHAT}: answered more than 100,000 items`);
+});
+
 Deno.test("list() ends when its signal aborts", async () => {
   const stop = new AbortController();
   const client = apiClient(
@@ -223,7 +233,7 @@ const FAILURES: readonly {
   {
     name: "a body without end",
     answer: () => endless(),
-    message: "answered an item of more than 8 MiB",
+    message: "answered an item of more than 2 MiB",
   },
   {
     name: "401",

@@ -92,7 +92,7 @@ const WATCH_FAILURES: readonly {
   {
     name: "a line without end",
     answer: () => endless(),
-    message: "answered a line of more than 8 MiB",
+    message: "answered a line of more than 2 MiB",
   },
   {
     name: "a stream that breaks",
