@@ -97,7 +97,8 @@ export function createAgent(config: Config, deps: AgentDeps): Agent {
   /** Whose turn it is; each call is a turn. */
   const partners = () =>
     config.checks.neighbourhood
-      ? sweep.partners(discovery.others()).map(discovery.asNeighbour)
+      ? sweep.partners(discovery.others(), discovery.isOutdated())
+        .map(discovery.asNeighbour)
       : [];
 
   const udpLoss = config.checkUdp

@@ -83,7 +83,7 @@ export async function runAgent(
       random: deps.random,
       checks: () => [
         ...discovery.neighbours().map((one) => check(one, false)),
-        ...partners(discovery.others())
+        ...partners(discovery.others(), discovery.isOutdated())
           .map((one) => check(discovery.asNeighbour(one), true)),
       ],
       isStillThere: discovery.isStillThere,

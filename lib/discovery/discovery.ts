@@ -32,6 +32,8 @@ export interface Discovery {
   neighbours(): readonly Neighbour[];
   /** All others that could be neighbours, in the order of the ring from this agent on. */
   others(): readonly Agent[];
+  /** Whether so many of them turned out to be gone that it is no use to go on before the next list. */
+  isOutdated(): boolean;
   /** An agent with the address to probe. */
   asNeighbour(agent: Agent): Neighbour;
   /** Why the newest attempt to list them failed; `undefined`: it did not. */
@@ -81,6 +83,9 @@ export interface DiscoveryDeps {
   readonly tls: boolean;
 }
 
+/** Others that were gone, until all are taken for outdated. */
+const OUTDATED = 5;
+
 /** Makes it; nothing happens before {@linkcode Discovery.run}. */
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { clock, log } = deps;
@@ -116,10 +121,21 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     },
     lookUp: looking.ask,
     isListed: listed,
-    gone({ nodeName }) {
-      if (on(nodeName).length === 0) seeking.seek(nodeName);
+    isChosen: (neighbour) =>
+      choice().neighbours.some((one) => keyOf(one) === keyOf(neighbour)),
+    gone({ nodeName }, wasChosen) {
+      if (!wasChosen) {
+        const { asOf } = list.state();
+        gone = { asOf, times: gone.asOf === asOf ? gone.times + 1 : 1 };
+      } else if (on(nodeName).length === 0) seeking.seek(nodeName);
     },
   });
+
+  /** How many of the sweep were gone, of those on the list of that time. */
+  let gone: { readonly asOf: number | undefined; readonly times: number } = {
+    asOf: undefined,
+    times: 0,
+  };
 
   /** This agent's own Pod; it takes all Pods to find it, and each round and page asks. */
   let found: { of: readonly Agent[]; own: Agent | undefined } | undefined;
@@ -206,6 +222,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
         ownPod(list.state().agents, deps.podName),
         deps.tls,
       ),
+    isOutdated: () => gone.times >= OUTDATED && gone.asOf === list.state().asOf,
     error: () => list.state().error,
     ageSeconds() {
       const { asOf } = list.state();

@@ -21,8 +21,12 @@ export interface Sweep {
    * @param others All that are no neighbours, in the order of the ring from this
    * agent on. Agents that start from the same list at the same time are then at the
    * same distance: each is checked by as many as it checks.
+   * @param paused None but those that failed.
    */
-  partners<T extends { readonly nodeName: string }>(others: readonly T[]): T[];
+  partners<T extends { readonly nodeName: string }>(
+    others: readonly T[],
+    paused?: boolean,
+  ): T[];
   /** The path to a node failed; whether it will be checked again. */
   failed(node: string): boolean;
   /** The path to a node is well. */
@@ -88,12 +92,13 @@ export function createSweep(
   }
 
   return {
-    partners(others) {
+    partners(others, paused = false) {
       const again = failing.size === 0
         ? []
         : others.filter(({ nodeName }) => failing.has(nodeName));
       failing.clear(); // without those that have left
       for (const { nodeName } of again) failing.add(nodeName);
+      if (paused) return again;
       const count = Math.min(perRound * steps(), others.length);
       if (count === 0) return again;
       const first = firstOf(others);

@@ -24,8 +24,10 @@ export interface VerdictDeps {
   lookUp(node: string, spreadMs: number): Promise<void>;
   /** Whether a neighbour is one by all that is known. */
   isListed(neighbour: Neighbour): boolean;
-  /** A neighbour is one no more. */
-  gone(neighbour: Neighbour): void;
+  /** Whether it is checked in every round, and not in its turn of the sweep alone. */
+  isChosen(neighbour: Neighbour): boolean;
+  /** A neighbour is one no more; `wasChosen` as of when its failure was told. */
+  gone(neighbour: Neighbour, wasChosen: boolean): void;
 }
 
 /** Longest wait for the API server before a failure counts. */
@@ -34,6 +36,8 @@ const CONFIRM_MS = 3_000;
 const LOOK_AGAIN_MS = 10_000;
 /** ... up to this. */
 const LOOK_AGAIN_CAP_MS = 160_000;
+/** Of the sweep, whose failures are ten times as many when a tenth of the nodes fails. */
+const LOOK_AGAIN_SWEEP_MS = 600_000;
 
 /** Makes them. */
 export function createVerdicts(deps: VerdictDeps): Verdicts {
@@ -48,9 +52,11 @@ export function createVerdicts(deps: VerdictDeps): Verdicts {
 
   function ask(neighbour: Neighbour, key: string) {
     const answered = new AbortController();
+    const wasChosen = deps.isChosen(neighbour);
+    const verdict = lookedUp(neighbour, answered.signal, wasChosen);
     const asked = {
       answered,
-      verdict: lookedUp(neighbour, answered.signal).then((isThere) => {
+      verdict: verdict.then((isThere) => {
         if (asking.get(key) === asked) asking.delete(key);
         return isThere;
       }),
@@ -62,6 +68,7 @@ export function createVerdicts(deps: VerdictDeps): Verdicts {
   async function lookedUp(
     neighbour: Neighbour,
     answered: AbortSignal,
+    wasChosen: boolean,
   ): Promise<boolean> {
     const spread = deps.spreadMs();
     if (spread !== undefined) {
@@ -76,21 +83,23 @@ export function createVerdicts(deps: VerdictDeps): Verdicts {
       waited.abort();
     }
     // one that was not ready and answers now was starting
-    return answered.aborted ? neighbour.ready : confirmed(neighbour);
+    return answered.aborted ? neighbour.ready : confirmed(neighbour, wasChosen);
   }
 
   /** By the newest news; remembers that a neighbour fails. */
-  function confirmed(neighbour: Neighbour): boolean {
+  function confirmed(neighbour: Neighbour, wasChosen: boolean): boolean {
     const key = keyOf(neighbour);
     if (!deps.isListed(neighbour)) {
       failing.delete(key);
-      deps.gone(neighbour);
+      deps.gone(neighbour, wasChosen);
       return false;
     }
     for (const [other, { until }] of failing) {
       if (until + LOOK_AGAIN_CAP_MS < clock.now()) failing.delete(other);
     }
-    const waitMs = failing.get(key)?.waitMs ?? LOOK_AGAIN_MS;
+    const waitMs = !wasChosen
+      ? LOOK_AGAIN_SWEEP_MS
+      : failing.get(key)?.waitMs ?? LOOK_AGAIN_MS;
     failing.set(key, {
       until: clock.now() + waitMs,
       waitMs: Math.min(waitMs * 2, LOOK_AGAIN_CAP_MS),

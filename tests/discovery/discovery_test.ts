@@ -385,6 +385,53 @@ Deno.test("createDiscovery() looks for the successor of an agent that has gone",
     assertEquals(server.podList.asked, [0]);
   }));
 
+/** Those that are no neighbours, as a round of the sweep has them. */
+function swept(discovery: Discovery): Neighbour[] {
+  return discovery.others().map(discovery.asNeighbour);
+}
+
+Deno.test("isStillThere() looks one of the sweep up every ten minutes only", () =>
+  discovering(async (setup) => {
+    const { server, discovery } = setup;
+    const [failing] = swept(discovery);
+    for (let round = 0; round < 240; round++) { // twenty minutes
+      assertEquals((await verdict(setup, failing!)).there, true);
+    }
+    assertEquals(server.lookUp.asked, [0, 600_000]);
+  }, { limit: 1 }));
+
+Deno.test("createDiscovery() does not look for the successor of one of the sweep", () =>
+  discovering(async (setup) => {
+    const { clock, server, discovery } = setup;
+    const [gone, ...others] = swept(discovery);
+    server.pods = server.pods.filter(({ spec }) =>
+      spec!.nodeName !== gone!.nodeName
+    );
+    server.podList.answer = never;
+    assertEquals((await verdict(setup, gone!)).there, false);
+    assertEquals(swept(discovery), others);
+    await clock.advance(300_000);
+    assertEquals(server.lookUp.asked.length, 1);
+  }, { limit: 1 }));
+
+Deno.test("createDiscovery() takes the list for outdated once five of the sweep are gone, until the next", () =>
+  discovering(async (setup) => {
+    const { clock, server, discovery } = setup;
+    server.pods = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => pod(n));
+    await clock.advance(11_000);
+    const others = swept(discovery);
+    assertEquals(others.length, 6);
+    server.pods = [pod(1)];
+    for (const [i, gone] of others.entries()) {
+      assertEquals(discovery.isOutdated(), i >= 5);
+      discovery.isStillThere(gone);
+      await clock.advance(1);
+    }
+    server.pods = [1, 2, 3, 4].map((n) => pod(n));
+    await clock.advance(11_000);
+    assertEquals(discovery.isOutdated(), false);
+  }, { limit: 1 }));
+
 const BY_SLICES = { discovery: "endpointslices" } as const;
 
 Deno.test("createDiscovery() with EndpointSlices looks its neighbours up for what these lack", () =>

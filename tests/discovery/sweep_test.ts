@@ -253,6 +253,22 @@ Deno.test("createSweep() checks a path that failed in each round until it is wel
   assertEquals(names(partners(all)).includes(broken!), false);
 });
 
+Deno.test("createSweep() checks those alone that failed while it is paused, and then goes on where it was", () => {
+  const all = others("a", named(50, seeded(10)));
+  const { partners, failed } = sweep(1);
+  for (let i = 0; i < CATCH_UP_ROUNDS; i++) partners(all);
+  const [broken] = names(partners(all));
+  failed(broken!);
+  for (let i = 0; i < 3; i++) {
+    assertEquals(names(partners(all, true)), [broken]);
+  }
+  const at = all.findIndex(({ nodeName }) => nodeName === broken);
+  assertEquals(names(partners(all)), [
+    broken!,
+    all[(at + 1) % all.length]!.nodeName,
+  ]);
+});
+
 Deno.test("createSweep() checks nobody twice in a round", () => {
   const all = others("a", ["b", "c"]);
   const { partners, failed } = sweep(1);
