@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withoutControls } from "./shown.ts";
 
 /** What an event is about, beside its message. */
 export type Fields = Readonly<Record<string, string | number | boolean>>;
@@ -33,7 +34,7 @@ export function createLog(
 }
 
 function jsonLine(time: string, level: string, msg: string, fields: Fields) {
-  return JSON.stringify({ time, level, msg, ...fields });
+  return withoutControls(JSON.stringify({ time, level, msg, ...fields }));
 }
 
 function textLine(time: string, level: string, msg: string, fields: Fields) {
@@ -44,10 +45,12 @@ function textLine(time: string, level: string, msg: string, fields: Fields) {
 
 function quoted(value: string | number | boolean): string {
   const text = String(value);
-  return /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text);
+  return /^[\w.:/@+-]+$/.test(text)
+    ? text
+    : withoutControls(JSON.stringify(text));
 }
 
 function oneLine(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f]+/g, " ");
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
 }

@@ -72,7 +72,11 @@ export function answerWords(
   const code = flags & 0xf;
   if (code !== 0) return CODES[code] ?? `the DNS server answered code ${code}`;
   const isCut = (flags & 0x0200) !== 0; // more than fits in a packet
-  if (isCut) return "";
+  if (isCut) {
+    return view.getUint16(6) > 0
+      ? ""
+      : "the answer was cut off and has no record";
+  }
   try {
     return hasRecord(view, TYPES[recordType])
       ? ""

@@ -9,6 +9,7 @@ import https from "node:https";
 import tls from "node:tls";
 import type { Socket } from "node:net";
 import { wordsOf } from "../platform.ts";
+import { shownUrl } from "../shown.ts";
 import type { Outcome, Phase, Trace } from "./check.ts";
 import type { Kept } from "./kept.ts";
 import {
@@ -56,7 +57,7 @@ export function httpProbe(
   kept?: Kept,
 ): Promise<Outcome> {
   if (!URL.canParse(request.url)) {
-    const message = `GET ${request.url}: not a URL`;
+    const message = `GET ${shownUrl(request.url)}: not a URL`;
     return Promise.resolve({
       state: "failed",
       seconds: 0,
@@ -94,7 +95,7 @@ export function httpProbe(
         seconds: (now() - start) / 1e3,
         phase: at,
         trace,
-        message: `${method} ${request.url}${where}: ${why}`,
+        message: `${method} ${shownUrl(request.url)}${where}: ${why}`,
         ...(code === undefined ? {} : { code }),
         ...(timedOut ? { timedOut } : {}),
       });

@@ -4,6 +4,7 @@
  * @module
  */
 import { wordsOf } from "../platform.ts";
+import { shownUrl } from "../shown.ts";
 import type { Phase } from "./check.ts";
 
 /** What was being done in a phase when it failed. */
@@ -135,7 +136,7 @@ export function shortSeconds(ms: number): string {
 export function statusWords(status: string, location?: string | null): string {
   return location
     ? `answered ${status}, a redirect to ${
-      location.slice(0, 200)
+      shownUrl(location).slice(0, 200)
     }, not followed`
     : `answered ${status}, expected 200`;
 }

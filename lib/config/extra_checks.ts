@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { isIP } from "node:net";
+import { withoutPassword } from "../shown.ts";
 import { ConfigError } from "./values.ts";
 
 /** What an extra check asks. */
@@ -52,10 +54,11 @@ export function extraChecks(
   text: string,
 ): readonly ExtraCheck[] {
   const names = new Set<string>();
-  return text.split("|").map((entry) => {
+  const entries = text.replace(/([^\s|]\s*)\|\s*$/, "$1").split("|");
+  return entries.map((entry) => {
     const [, name, url] = /^\s*([^:]*?)\s*:\s*(.*?)\s*$/.exec(entry) ?? [];
     const refused = (wanted: string) =>
-      new ConfigError(variable, entry.replace(/\/\/[^/]*@/, "//...@"), wanted);
+      new ConfigError(variable, shownEntry(entry) || elided(text), wanted);
     if (!name || !url) {
       throw refused(
         'entries such as "name:https://example.com", with | between them',
@@ -88,39 +91,66 @@ export function extraChecks(
   });
 }
 
+/** An entry without the user and password of its URL. */
+function shownEntry(entry: string): string {
+  const at = entry.indexOf(":") + 1;
+  return entry.slice(0, at) + withoutPassword(entry.slice(at).trim());
+}
+
+/** For example `"...||..."`: where in a list an entry is missing. */
+function elided(text: string): string {
+  return text.split("|").map((entry) => entry.trim() && "...").join("|");
+}
+
 function toTarget(text: string): Target | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (url.username || url.password || url.hash) return undefined;
+  const host = hostOf(url);
+  if (host === undefined) return undefined;
   switch (url.protocol) {
     case "http:":
     case "https:":
-      return url.hostname ? { kind: "http", url: url.href } : undefined;
+      return host ? { kind: "http", url: url.href } : undefined;
     case "tcp:":
     case "tls:": {
-      const port = Number(url.port) || (url.protocol === "tls:" ? 443 : 0);
+      const port = Number(url.port || (url.protocol === "tls:" ? 443 : 0));
       const bare = /^\/?$/.test(url.pathname) && url.search === "";
-      if (!url.hostname || port === 0 || !bare) return undefined;
+      if (!host || port === 0 || !bare) return undefined;
       const kind = url.protocol === "tcp:" ? "tcp" : "tls";
-      return { kind, host: unbracketed(url.hostname), port };
+      return { kind, host, port };
     }
     case "dns:":
-      return dnsTarget(url);
+      return dnsTarget(url, host);
   }
 }
 
-function dnsTarget(url: URL): Target | undefined {
+/** Labels of 63 characters at most, as a question to a name server has them. */
+const NAME = /^(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?$/;
+
+/**
+ * The host as `http` has it: its characters judged, and what is not ASCII in
+ * punycode; other schemes take whatever is there.
+ *
+ * @returns `""`: the URL has none; `undefined`: there is no such host.
+ */
+function hostOf({ hostname }: URL): string | undefined {
+  if (hostname === "") return "";
+  const host = URL.parse(`http://${hostname}`)?.hostname
+    .replace(/^\[(.*)\]$/, "$1") ?? "";
+  return isIP(host) || NAME.test(host) ? host : undefined;
+}
+
+function dnsTarget(url: URL, host: string): Target | undefined {
   const name = url.pathname.replace(/^\//, "");
   const type = (url.searchParams.get("type") ?? "A").toUpperCase();
   const recordType = RECORD_TYPES.find((known) => known === type);
-  if (!/^[A-Za-z0-9_.-]{1,253}$/.test(name) || !recordType) return undefined;
-  const resolver = url.hostname === "" ? undefined : {
-    host: unbracketed(url.hostname),
-    port: Number(url.port) || 53,
-  };
+  const keys = [...url.searchParams.keys()].join();
+  if (!NAME.test(name) || !recordType || !/^(type)?$/.test(keys)) {
+    return undefined;
+  }
+  const port = Number(url.port || 53);
+  if (port === 0) return undefined;
+  const resolver = host === "" ? undefined : { host, port };
   return { kind: "dns", resolver, name, recordType };
-}
-
-function unbracketed(host: string): string {
-  return host.replace(/^\[(.*)\]$/, "$1");
 }

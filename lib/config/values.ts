@@ -4,6 +4,7 @@
  * @module
  */
 import { isIP } from "node:net";
+import { withoutPassword } from "../shown.ts";
 
 /** A setting that cannot be used: which one, what it holds, what is wanted. */
 export class ConfigError extends Error {
@@ -71,7 +72,7 @@ export function httpUrl(variable: string, text: string): string {
   if (!url || !/^https?:$/.test(url.protocol) || !url.hostname) {
     throw new ConfigError(
       variable,
-      text.replace(/\/\/[^/]*@/, "//...@"), // a password, perhaps
+      withoutPassword(text),
       'a URL such as "https://kubenurse.example.com"',
     );
   }

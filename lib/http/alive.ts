@@ -7,6 +7,7 @@ import type { Answers } from "../backends.ts";
 import { TRACE_EVENTS } from "../checks/check.ts";
 import type { Neighbour } from "../discovery/neighbours.ts";
 import type { Result } from "../results.ts";
+import { shownUrl, withoutControls } from "../shown.ts";
 import type { PathLoss } from "../udp/loss.ts";
 
 /** What `/alive` shows. */
@@ -54,7 +55,7 @@ export function alive(
     body: {
       ...Object.fromEntries(fixed),
       hostname: view.hostname,
-      neighbourhood_state: view.neighbourhoodState,
+      neighbourhood_state: withoutControls(view.neighbourhoodState),
       neighbourhood: view.neighbours.map((neighbour) => ({
         PodName: neighbour.podName,
         PodIP: neighbour.ip,
@@ -105,20 +106,31 @@ export function resultWords(
 ): string {
   if (outcome.state !== "failed") return outcome.state;
   const since = new Date(failingSince ?? 0).toISOString();
-  return `${outcome.message} (phase ${outcome.phase}, failing since ${since}, ${failures} in a row)`;
+  return `${
+    withoutControls(outcome.message)
+  } (phase ${outcome.phase}, failing since ${since}, ${failures} in a row)`;
 }
 
 const SECRET =
-  /auth|cookie|token|secret|passw|key|credential|session|jwt|oidc|assertion|signature/i;
+  /auth|cookie|token|secret|passw|pwd|key|credential|session|jwt|oidc|assertion|signature|csrf|xsrf/i;
+
+/** Values that are a URL or a path: `Referer`, `X-Original-Url`, `X-Forwarded-Uri`. */
+const ADDRESS = /^([a-z][a-z0-9+.-]*:\/)?\//i;
 
 /** The request's headers as Go shows them: canonical names, each an array. */
 function shownHeaders(headers: Headers): Record<string, string[]> {
   const shown: Record<string, string[]> = {};
   for (const [name, value] of headers) {
     if (name === "host") continue; // Go keeps it apart
-    shown[canonical(name)] = [SECRET.test(name) ? "REDACTED" : value];
+    shown[canonical(name)] = [
+      SECRET.test(name) ? "REDACTED" : withoutControls(shownValue(value)),
+    ];
   }
   return shown;
+}
+
+function shownValue(value: string): string {
+  return ADDRESS.test(value) ? shownUrl(value) : value;
 }
 
 /** `accept-encoding` becomes `Accept-Encoding`, as in Go's `textproto`. */

@@ -40,7 +40,12 @@ const GARBAGE = "the DNS server answered garbage";
 const ANSWERS: readonly [string, Uint8Array, string | undefined][] = [
   ["a record", answer(0x8180, 1, A), ""],
   ["a record behind an alias", answer(0x8180, 2, [...CNAME, ...A]), ""],
-  ["more than fits in a packet", answer(0x8380, 0), ""],
+  ["more than fits in a packet", answer(0x8380, 1), ""],
+  [
+    "nothing, cut off",
+    answer(0x8380, 0),
+    "the answer was cut off and has no record",
+  ],
   ["no record", answer(0x8180, 0), "the name has no record of this type"],
   [
     "an alias alone",

@@ -106,6 +106,27 @@ Deno.test("httpProbe() sends its headers on a connection that it asks to close",
   assert(!/authorization/i.test(request));
 });
 
+Deno.test("httpProbe() asks with the query and does not tell it", async () => {
+  let request = "";
+  await using server = tcpServer(async (connection) => {
+    const buffer = new Uint8Array(4096);
+    request = new TextDecoder().decode(
+      buffer.subarray(0, await connection.read(buffer) ?? 0),
+    );
+    await connection.write(
+      new TextEncoder().encode("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"),
+    );
+    connection.close();
+  });
+  const url = `http://${server.address}/x`;
+  const outcome = await httpProbe({ url: `${url}?token=s3cret` }, 5_000);
+  assertStringIncludes(request, "GET /x?token=s3cret HTTP/1.1\r\n");
+  assertEquals(
+    failure(outcome).message,
+    `GET ${url}?...: answered 403 No, expected 200`,
+  );
+});
+
 const ANSWERS = [
   {
     name: "a 503",
@@ -125,6 +146,17 @@ const ANSWERS = [
       code: 302,
       words:
         "answered 302 Found, a redirect to http://127.0.0.1:1/, not followed",
+    },
+  },
+  {
+    name: "a redirect whose query may hold a key",
+    answer:
+      "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/a?s3cret=1\r\nContent-Length: 0\r\n\r\n",
+    want: {
+      phase: "status",
+      code: 302,
+      words:
+        "answered 302 Found, a redirect to http://127.0.0.1:1/a?..., not followed",
     },
   },
   {

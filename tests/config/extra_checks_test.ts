@@ -25,6 +25,12 @@ const TARGETS: readonly [string, Target][] = [
     name: "example.com",
     recordType: "AAAA",
   }],
+  ["tls://ex\u00e4mple.org:443", {
+    kind: "tls",
+    host: "xn--exmple-cua.org",
+    port: 443,
+  }],
+  ["tcp://my_db.example.:1", { kind: "tcp", host: "my_db.example.", port: 1 }],
   ["dns:///example.com?type=MX", {
     kind: "dns",
     resolver: undefined,
@@ -46,6 +52,13 @@ Deno.test("extraChecks() reads several, with space around them", () => {
   );
 });
 
+Deno.test("extraChecks() reads a list that ends with |", () => {
+  assertEquals(
+    extraChecks("X", "a:http://a/|b:tcp://b:1 | ").map(({ name }) => name),
+    ["a", "b"],
+  );
+});
+
 const FORM = 'entries such as "name:https://example.com", with | between them';
 const TARGET =
   "a target such as https://host/path, tcp://host:port, tls://host:port or dns://resolver/name?type=A";
@@ -53,7 +66,6 @@ const NAME =
   "a name of at most 63 letters, digits, _ - and ., not beginning with a digit";
 
 const REFUSED: readonly [entry: string, wanted: string][] = [
-  ["", FORM],
   ["web", FORM],
   [":https://example.com", FORM],
   ["web:", FORM],
@@ -83,6 +95,19 @@ const REFUSED: readonly [entry: string, wanted: string][] = [
   ["dns:dns://10.96.0.10/", TARGET],
   ["dns:dns://10.96.0.10/bad name", TARGET],
   ["dns:dns://10.96.0.10/example.com?type=ANY", TARGET],
+  ["dns:dns://10.96.0.10/example.com?typ=AAAA", TARGET],
+  ["dns:dns://10.96.0.10/example.com?type=A&type=MX", TARGET],
+  ["dns:dns://10.96.0.10:0/example.com", TARGET],
+  ["dns:dns://r,s/example.com", TARGET],
+  ["dns:dns://10.96.0.10/-..x", TARGET],
+  ["dns:dns://10.96.0.10/.", TARGET],
+  [`dns:dns://10.96.0.10/${"x".repeat(64)}.example`, TARGET],
+  [`dns:dns://10.96.0.10/${"x.".repeat(127)}`, TARGET],
+  ["ldap:tls://h:0", TARGET],
+  ["db:tcp://h%20x:80", TARGET],
+  ["db:tcp://h,g:1", TARGET],
+  ["db:tcp://999.1.1.1:1", TARGET],
+  ["web:http://h,g/", TARGET],
 ];
 
 for (const [entry, wanted] of REFUSED) {
@@ -100,16 +125,38 @@ for (const [entry, wanted] of REFUSED) {
   });
 }
 
-Deno.test("extraChecks() refuses a password and does not show it", () => {
-  const error = assertThrows(
-    () => extraChecks("X", "web:http://user:secret@example.com/"),
-    ConfigError,
-  );
-  assertEquals(
-    error.message,
-    `Cannot read X="web:http://...@example.com/": expected ${TARGET}`,
-  );
-});
+for (
+  const url of [
+    "http://user:secret@example.com/",
+    "http://user:sec/ret@example.com/",
+    "http:user:secret@example.com/",
+  ]
+) {
+  Deno.test(`extraChecks() refuses the password of ${url} and does not show it`, () => {
+    const error = assertThrows(
+      () => extraChecks("X", `web:${url}`),
+      ConfigError,
+    );
+    assertEquals(
+      error.message,
+      `Cannot read X="web:http://...@example.com/": expected ${TARGET}`,
+    );
+  });
+}
+
+for (
+  const [text, shown] of [
+    ["a:http://a?secret||b:http://b", "...||..."],
+    ["|a:http://a", "|..."],
+    ["a:http://a||", "...||"],
+    ["|", "|"],
+  ]
+) {
+  Deno.test(`extraChecks() shows where an entry is missing: ${shown}`, () => {
+    const error = assertThrows(() => extraChecks("X", text!), ConfigError);
+    assertEquals(error.message, `Cannot read X="${shown}": expected ${FORM}`);
+  });
+}
 
 Deno.test("extraChecks() refuses a name that was given before", () => {
   const error = assertThrows(

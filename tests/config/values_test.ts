@@ -235,16 +235,20 @@ Deno.test("httpUrl() refuses a password and does not repeat it", () => {
   );
 });
 
-Deno.test("httpUrl() does not repeat the password of what is no http URL", () => {
-  const error = assertThrows(
-    () => httpUrl("SETTING", "ftp://nurse:s3cret@k.example/x"),
-    ConfigError,
-  );
-  assertEquals(
-    error.message,
-    `Cannot read SETTING="ftp://...@k.example/x": expected ${URL_TEXT}`,
-  );
-});
+for (
+  const [text, shown] of [
+    ["ftp://nurse:s3cret@k.example/x", "ftp://...@k.example/x"],
+    ["https://nurse:s3/cret@k.example", "https://...@k.example"],
+  ] as const
+) {
+  Deno.test(`httpUrl() does not repeat the password of ${text}, which is no http URL`, () => {
+    const error = assertThrows(() => httpUrl("SETTING", text), ConfigError);
+    assertEquals(
+      error.message,
+      `Cannot read SETTING="${shown}": expected ${URL_TEXT}`,
+    );
+  });
+}
 
 Deno.test("labelSelector() judges a long wrong text at once", () => {
   const text = `${"a-".repeat(2_000)}=${"b.".repeat(2_000)}`;

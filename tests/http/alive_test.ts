@@ -171,6 +171,9 @@ for (
     "X-Client-Secret",
     "X-Password",
     "X-Passwd",
+    "X-User-Pwd",
+    "X-Csrf",
+    "X-Xsrf",
     "X-Hub-Signature",
     "X-Credentials",
   ]
@@ -181,6 +184,31 @@ for (
     assert(!JSON.stringify(body).includes("s3cret"));
   });
 }
+
+for (
+  const [name, value, want] of [
+    ["Referer", "https://k.example/a?code=s3cret", "https://k.example/a?..."],
+    ["X-Original-Url", "https://u:s3cret@k.example/", "https://...@k.example/"],
+    ["X-Forwarded-Uri", "/alive?s3cret", "/alive?..."],
+    ["X-Forwarded-Uri", "/alive", "/alive"],
+    ["Accept", "*/*", "*/*"],
+    ["X-Question", "why? so", "why? so"],
+  ] as const
+) {
+  Deno.test(`alive() shows ${name}: ${value} without what may be secret`, () => {
+    assertEquals(shown({}, { [name]: value }).body.headers, { [name]: [want] });
+  });
+}
+
+Deno.test("alive() escapes control characters in the words of others", () => {
+  const { body } = shown({
+    results: [result("me_ingress", failed({ message: "no\u009b31m\u2028" }))],
+    neighbourhoodState: "a\u0085b",
+  }, { "x-a": "b\u009bc" });
+  assert(!/[\u007f-\u009f\u2028\u2029]/.test(JSON.stringify(body)));
+  assertEquals(body.neighbourhood_state, "a\\u0085b");
+  assertEquals(body.headers, { "X-A": ["b\\u009bc"] });
+});
 
 Deno.test("alive() shows the steps of checks that fail or are slow, and of no others", () => {
   const trace = { dns_start: 0, dns_done: 0.0012345678, connect_start: 0.002 };
