@@ -9,7 +9,7 @@ import https from "node:https";
 import tls from "node:tls";
 import type { Socket } from "node:net";
 import { wordsOf } from "../platform.ts";
-import { shownUrl } from "../shown.ts";
+import { shownUrl, withoutControls } from "../shown.ts";
 import type { Outcome, Phase, Trace } from "./check.ts";
 import type { Kept } from "./kept.ts";
 import {
@@ -289,7 +289,7 @@ function ownHeaders(
   const own = Object.entries(headers).flatMap(([name, value]) =>
     name.startsWith("kubenurse-") && typeof value === "string" &&
       value.length <= MAX_HEADER_CHARS
-      ? [[name, value] as const]
+      ? [[name, withoutControls(value)] as const]
       : []
   );
   return own.length > 0

@@ -55,10 +55,12 @@ export function extraChecks(
 ): readonly ExtraCheck[] {
   const names = new Set<string>();
   const entries = text.replace(/([^\s|]\s*)\|\s*$/, "$1").split("|");
-  return entries.map((entry) => {
+  return entries.map((entry, i) => {
     const [, name, url] = /^\s*([^:]*?)\s*:\s*(.*?)\s*$/.exec(entry) ?? [];
+    const isCut = /^[^/]*@/.test(entries[i + 1] ?? ""); // in a password, perhaps
+    const shown = shownEntry(isCut ? `${entry}@` : entry);
     const refused = (wanted: string) =>
-      new ConfigError(variable, shownEntry(entry) || elided(text), wanted);
+      new ConfigError(variable, shown || elided(text), wanted);
     if (!name || !url) {
       throw refused(
         'entries such as "name:https://example.com", with | between them',

@@ -127,6 +127,15 @@ Deno.test("httpProbe() asks with the query and does not tell it", async () => {
   );
 });
 
+Deno.test("httpProbe() escapes control characters in what an agent says of itself", async () => {
+  await using server = await answering(
+    "HTTP/1.1 200 OK\r\nKUBENURSE-NODE: n\u0085\r\nContent-Length: 0\r\n\r\n",
+  );
+  const outcome = await httpProbe({ url: `http://${server.address}/` }, 5_000);
+  assert(outcome.state === "ok");
+  assertStringIncludes(outcome.headers!["kubenurse-node"]!, "\\u0085");
+});
+
 const ANSWERS = [
   {
     name: "a 503",

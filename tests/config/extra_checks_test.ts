@@ -108,6 +108,7 @@ const REFUSED: readonly [entry: string, wanted: string][] = [
   ["db:tcp://h,g:1", TARGET],
   ["db:tcp://999.1.1.1:1", TARGET],
   ["web:http://h,g/", TARGET],
+  [`web:http://${"x".repeat(64)}/`, TARGET],
 ];
 
 for (const [entry, wanted] of REFUSED) {
@@ -143,6 +144,17 @@ for (
     );
   });
 }
+
+Deno.test("extraChecks() does not show the half of a password that has a |", () => {
+  const error = assertThrows(
+    () => extraChecks("X", "web:http://user:sec|ret@example.com/"),
+    ConfigError,
+  );
+  assertEquals(
+    error.message,
+    `Cannot read X="web:http://...@": expected ${TARGET}`,
+  );
+});
 
 for (
   const [text, shown] of [
