@@ -53,21 +53,27 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* ingress.url as a URL. */}}
+{{/* ingress.url as a URL; empty: there is none. */}}
 {{- define "kubenurse.ingressUrl" -}}
-{{- $url := .Values.ingress.url }}
-{{- contains "://" $url | ternary $url (printf "https://%s" $url) }}
+{{- with .Values.ingress.url }}
+{{- contains "://" . | ternary . (printf "https://%s" .) }}
+{{- end }}
 {{- end }}
 
-{{/* Seconds that SIGTERM may take: a Go duration, 5 s for what is under way, and 5 s to spare. */}}
-{{- define "kubenurse.gracePeriod" -}}
+{{/* A Go duration in seconds; none: 5 s, the default of the agent's durations. */}}
+{{- define "kubenurse.seconds" -}}
 {{- $seconds := 0.0 }}
-{{- $units := dict "h" 3600.0 "m" 60.0 "s" 1.0 }}
-{{- range regexFindAll "[0-9.]+(h|ms|m|s)" (toString .Values.shutdown_duration) -1 }}
-{{- $unit := regexFind "[a-z]+$" . }}
-{{- $seconds = addf $seconds (mulf (float64 (trimSuffix $unit .)) (get $units $unit | default 0.001)) }}
+{{- $units := dict "h" 3600.0 "m" 60.0 "s" 1.0 "ms" 1e-3 "us" 1e-6 "µs" 1e-6 "ns" 1e-9 }}
+{{- range regexFindAll "[0-9.]+[a-zµ]+" (default "5s" .) -1 }}
+{{- $unit := regexFind "[a-zµ]+$" . }}
+{{- $seconds = addf $seconds (mulf (float64 (trimSuffix $unit .)) (get $units $unit)) }}
 {{- end }}
-{{- add 10 (ceil $seconds) }}
+{{- $seconds }}
+{{- end }}
+
+{{/* Seconds that SIGTERM may take: 5 s more for what is under way, and 5 s to spare. */}}
+{{- define "kubenurse.gracePeriod" -}}
+{{- add 10 (ceil (include "kubenurse.seconds" .Values.shutdown_duration)) }}
 {{- end }}
 
 {{/* Environment variables for the values that differ from the agent's own defaults. */}}
@@ -95,7 +101,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   (list "extra_checks" "KUBENURSE_EXTRA_CHECKS" "")
   (list "reuse_connections" "KUBENURSE_REUSE_CONNECTIONS" "false")
   (list "expose_metadata" "KUBENURSE_EXPOSE_METADATA" "true")
-  (list "victoriametrics_histogram" "KUBENURSE_VICTORIAMETRICS_HISTOGRAM" "false")
   (list "use_tls" "KUBENURSE_USE_TLS" "false")
   (list "cert_file" "KUBENURSE_CERT_FILE" "")
   (list "cert_key" "KUBENURSE_CERT_KEY" "")
