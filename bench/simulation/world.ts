@@ -88,7 +88,8 @@ function podOf(node: number, n: number, zone: string, created: number): Agent {
     uid: `uid-${node}-${n}`,
     nodeName: nodeName(node),
     zone,
-    ips: [`10.${n % 200}.${node >> 8}.${node & 255}`],
+    // never that of its predecessor: that one would seem to answer again
+    ips: [`10.${n === 0 ? 0 : 1 + n % 199}.${node >> 8}.${node & 255}`],
     hostIp: `192.168.${node >> 8}.${node & 255}`,
     port: 8080,
     tlsPort: undefined,
